@@ -1,0 +1,82 @@
+"""A closed form as a SymPy expression. SymPy writes it; it is never asked to decide anything."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import sympy
+
+from jaxiom.errors import Unsupported
+from jaxiom.polyhedra.polynomial import Atom, Polynomial, Variable
+from jaxiom.polyhedra.reading import Access, Condition, Expression, Summand, Summation
+from jaxiom.polyhedra.writing import index_names, summed_names, taken_names
+
+ATOMS = {
+    "floordiv": lambda a, b: sympy.floor(a / b),
+    "mod": sympy.Mod,
+    "max": sympy.Max,
+    "min": sympy.Min,
+}
+
+
+def to_sympy(expression: Expression) -> sympy.Expr:
+    """The entry at the output's indices: sizes are positive integer symbols, tensors are `IndexedBase`.
+
+    Raises:
+        Unsupported: a sum has no range that SymPy could be told.
+    """
+    outputs = index_names(expression)
+    taken = taken_names(expression)
+    return sympy.Add(*(Writer(summed_names(s, outputs, taken), s).summand() for s in expression.summands))
+
+
+class Writer:
+    """Writes one summand, given its indices' names."""
+
+    def __init__(self, names: Mapping[Variable, str], summand: Summand):
+        self.names, self.of = names, summand
+
+    def summand(self) -> sympy.Expr:
+        of = self.of
+        total = self.guard(of.conditions, self.polynomial(of.coefficient))
+        total = total / sympy.Mul(*map(self.polynomial, of.divisors))
+        return total * sympy.Mul(*map(self.summation, of.factors))
+
+    def variable(self, variable: Variable) -> sympy.Expr:
+        if isinstance(variable, Atom):
+            return ATOMS[variable.operation](self.polynomial(variable.left), self.polynomial(variable.right))
+        if isinstance(variable, int):
+            return sympy.Symbol(self.names[variable], integer=True, nonnegative=True)
+        return sympy.Symbol(variable, integer=True, positive=True)
+
+    def polynomial(self, value: Polynomial) -> sympy.Expr:
+        return sympy.Add(
+            *(
+                sympy.Rational(c.numerator, c.denominator) * sympy.Mul(*(self.variable(v) ** e for v, e in powers))
+                for powers, c in value.terms.items()
+            )
+        )
+
+    def guard(self, conditions: Sequence[Condition], body: Any) -> Any:
+        """The body where the conditions hold, else 0."""
+        if not conditions:
+            return body
+        relations = [(sympy.Eq if c.equality else sympy.Ge)(self.polynomial(c.expression), 0) for c in conditions]
+        return sympy.Piecewise((body, sympy.And(*relations)), (0, True))
+
+    def access(self, access: Access) -> sympy.Expr:
+        indices = [self.polynomial(e) for axis in access.indices for e in axis]
+        base: Any = sympy.IndexedBase(access.tensor)
+        return base[tuple(indices)] if indices else sympy.Symbol(access.tensor)
+
+    def summation(self, factor: Summation) -> Any:
+        body = sympy.Mul(*map(self.access, factor.accesses), *map(self.summation, factor.inner))
+        body = self.guard(factor.conditions, self.polynomial(factor.weight) * body)
+        if not factor.indices:
+            return body
+        limits = []
+        for index in factor.indices:
+            size = self.of.ranges[index]
+            if size is None:
+                raise Unsupported(f"sympy: the summed index {self.names[index]} has no range of its own")
+            limits.append((self.variable(index), 0, self.polynomial(size) - 1))
+        return sympy.Sum(body, *limits)

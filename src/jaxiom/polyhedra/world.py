@@ -1,0 +1,148 @@
+"""The sizes and tensors that forms are about, and the questions about sizes alone."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+import islpy as isl
+
+from jaxiom.errors import Undecidable
+from jaxiom.polyhedra.polynomial import Atom, Polynomial, fully_affine, isl_text, lift
+from jaxiom.polyhedra.zero import vanishes
+
+OPERATIONS = 40_000_000
+"""isl's budget for one verdict: seconds, not minutes."""
+
+
+@contextmanager
+def budget(operations: int = OPERATIONS) -> Iterator[None]:
+    """Give isl a budget of operations; past it, `Undecidable`."""
+    context = isl.DEFAULT_CONTEXT
+    context.reset_operations()
+    context.set_max_operations(operations)
+    try:
+        yield
+    except isl.Error as error:
+        # islpy does not tell a spent budget from other failures: its texts are those of an earlier error.
+        raise Undecidable(f"isl stopped ({error}); its budget is {operations:,} operations") from error
+    finally:
+        context.set_max_operations(0)
+        context.reset_operations()
+
+
+def names(count: int, start: int = 0) -> list[str]:
+    """How isl texts write the positions start .. start + count - 1."""
+    return [f"_{i}" for i in range(start, start + count)]
+
+
+@dataclass
+class World:
+    """What forms are about.
+
+    Attributes:
+        parameters: the names of the sizes.
+        domain: the isl parameter set of their allowed values.
+        ranks: tensor name -> how many indices it has.
+        narrowed: conditions that the rules had to add, with words; the verdict holds within them.
+    """
+
+    parameters: tuple[str, ...]
+    domain: isl.Set
+    ranks: dict[str, int] = field(default_factory=dict)
+    narrowed: dict[str, isl.Set] = field(default_factory=dict)
+    _same: dict[Polynomial, bool] = field(default_factory=dict)
+
+    @property
+    def prefix(self) -> str:
+        return f"[{', '.join(self.parameters)}] -> " if self.parameters else ""
+
+    def set(self, dimensions: int, constraints: Sequence[str]) -> isl.Set:
+        """A set of tuples `[_0, _1, ...]`."""
+        body = " and ".join(constraints) or "true"
+        return isl.Set(f"{self.prefix}{{ [{', '.join(names(dimensions))}] : {body} }}")
+
+    def embed(self, points: isl.Set, dimensions: int, positions: Sequence[int]) -> isl.Set:
+        """`points` in a larger tuple space, its i-th index at `positions[i]`, the other indices free."""
+        links = " and ".join(f"_{p} = _x{i}" for i, p in enumerate(positions)) or "true"
+        source = ", ".join(f"_x{i}" for i in range(len(positions)))
+        return points.apply(isl.Map(f"{self.prefix}{{ [{source}] -> [{', '.join(names(dimensions))}] : {links} }}"))
+
+    def rearrange(self, points: isl.Set, order: Sequence[int]) -> isl.Set:
+        """Pick out and reorder indices; those that `order` leaves out are projected away."""
+        total = points.dim(isl.dim_type.set)
+        target = ", ".join(f"_{i}" for i in order)
+        return points.apply(isl.Map(f"{self.prefix}{{ [{', '.join(names(total))}] -> [{target}] }}"))
+
+    def box(self, sizes: Sequence[Polynomial], start: int = 0) -> list[str]:
+        """Constraints 0 <= index < size."""
+        return [f"0 <= _{start + i} < {isl_text(size)}" for i, size in enumerate(sizes)]
+
+    def same(self, a: Polynomial, b: Polynomial) -> bool:
+        """Whether two size expressions agree for all allowed sizes."""
+        difference = a - b
+        if not difference:
+            return True
+        if difference.is_constant:
+            return False
+        if difference not in self._same:
+            self._same[difference] = self.is_zero(difference)
+        return self._same[difference]
+
+    def is_zero(self, size: Polynomial) -> bool:
+        """Whether a size expression (not necessarily affine) is 0 for all allowed sizes."""
+        constraints, weight, extra = self.flatten(size, 0)
+        points = self.set(extra, constraints).intersect_params(self.domain)
+        return vanishes(points, weight)
+
+    def is_one(self, size: Polynomial) -> bool:
+        return self.same(size, lift(1))
+
+    def flatten(self, polynomial: Polynomial, start: int) -> tuple[list[str], Polynomial, int]:
+        """Give each atom an index of its own, from position `start` on.
+
+        Returns the constraints that pin the new indices, the polynomial in them, and how many there are.
+        """
+        constraints: list[str] = []
+        values: dict[str | int | Atom, Polynomial] = {}
+        for variable in sorted((v for v in polynomial.variables if isinstance(v, Atom)), key=str):
+            atom = Polynomial.variable(variable)
+            if not fully_affine(atom):
+                raise Undecidable(f"the size {variable} is not affine: a product of sizes inside a floor or maximum")
+            at = start + len(values)
+            constraints.append(f"_{at} = {isl_text(atom)}")
+            values[variable] = Polynomial.variable(at)
+        return constraints, polynomial.substitute(values), len(values)
+
+    def condition(self, text: str) -> isl.Set:
+        """A parameter set."""
+        return isl.Set(f"{self.prefix}{{ : {text} }}")
+
+    def zeros(self, size: Polynomial) -> isl.Set | None:
+        """The allowed sizes at which a size expression is 0, as a set; None where that is not a Presburger set.
+
+        Not affine: with every size written 1 + s, s >= 0, a polynomial whose coefficients have one sign is 0 only
+        where each of its terms is.
+        """
+        if size.is_constant:
+            return self.domain if not size else self.domain.subtract(self.domain)
+        if fully_affine(size):
+            return self.domain.intersect(self.condition(f"{isl_text(size * size.denominator)} = 0"))
+        if any(isinstance(v, Atom) for v in size.variables):
+            return None
+        if not all(self.domain.is_subset(self.condition(f"{v} >= 1")) for v in size.variables):
+            return None
+        shifted = size.substitute({v: Polynomial.variable(v) + 1 for v in size.variables})
+        if len({c > 0 for c in shifted.terms.values()}) != 1:
+            return None
+        found = self.domain
+        for powers in shifted.terms:
+            found = found.intersect(self.condition(" or ".join(f"{v} = 1" for v, _ in powers) or "false"))
+        return found
+
+    def narrow(self, excluded: isl.Set, words: str) -> None:
+        """Leave these sizes out of what the verdict holds for."""
+        self.domain = self.domain.subtract(excluded).coalesce()
+        self.narrowed[words] = self.domain
+        self._same.clear()
+        if self.domain.is_empty():
+            raise Undecidable(f"no size is left: {words} excludes them all")

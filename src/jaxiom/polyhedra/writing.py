@@ -1,0 +1,232 @@
+"""Writing a closed form: as text and as LaTeX. (`symbolic` writes it for SymPy.)"""
+
+import itertools
+import re
+from collections.abc import Iterator, Mapping, Sequence
+
+from jaxiom.polyhedra.polynomial import Atom, Polynomial, Variable, all_names, lift
+from jaxiom.polyhedra.reading import Access, Expression, Summand, Summation
+
+OUTPUT_LETTERS = "pqrstuvyz"
+SUMMED_LETTERS = "ijlmabde"
+
+
+def letters(pool: str, taken: set[str]) -> Iterator[str]:
+    """Index names that are not names of sizes or tensors: the pool, then numbered."""
+    for number in itertools.count():
+        for letter in pool:
+            name = letter if not number else f"{letter}{number}"
+            if name not in taken:
+                yield name
+
+
+def index_names(expression: Expression) -> dict[int, str]:
+    """A name for every output index; summed indices are named summand by summand."""
+    pool = letters(OUTPUT_LETTERS, taken_names(expression))
+    return {i: next(pool) for i in range(expression.outputs)}
+
+
+def taken_names(expression: Expression) -> set[str]:
+    sizes = itertools.chain.from_iterable(expression.axes)
+    inner = (s for axes in expression.tensors.values() for axis in axes for s in axis)
+    return all_names([*sizes, *inner]) | set(expression.tensors)
+
+
+def write_text(expression: Expression) -> str:
+    """The closed form as one line of text."""
+    return write(expression, Text())
+
+
+def write_latex(expression: Expression) -> str:
+    """The closed form in LaTeX (no surrounding dollars)."""
+    return write(expression, Latex())
+
+
+class Text:
+    """Plain text with · and Σ."""
+
+    times, zero = "·", "0"
+
+    def variable(self, name: str) -> str:
+        return name
+
+    def polynomial(self, value: Polynomial, names: Mapping[Variable, str]) -> str:
+        return value.text(lambda v: self.atom(v, names), times="·")
+
+    def atom(self, variable: Variable, names: Mapping[Variable, str]) -> str:
+        if isinstance(variable, Atom):
+            left, right = self.polynomial(variable.left, names), self.polynomial(variable.right, names)
+            if variable.operation == "floordiv":
+                return f"⌊({left})/{right}⌋"
+            return f"{variable.operation}({left}, {right})"
+        return self.variable(names[variable] if isinstance(variable, int) else variable)
+
+    def access(self, tensor: str, indices: Sequence[str]) -> str:
+        return f"{tensor}[{', '.join(indices)}]" if indices else tensor
+
+    def group(self, indices: Sequence[str]) -> str:
+        return f"({', '.join(indices)})"
+
+    def total(self, indices: Sequence[str], body: str) -> str:
+        return f"Σ_{{{', '.join(indices)}}} {body}"
+
+    def below(self, index: str, size: str | None) -> str:
+        return f"{index}<{size}" if size else index
+
+    def condition(self, text: str, equality: bool) -> str:
+        return f"[{text} {'=' if equality else '≥'} 0]"
+
+    def fraction(self, above: str, below: str) -> str:
+        return f"{above}/({below})"
+
+    def parenthesise(self, body: str) -> str:
+        return f"({body})"
+
+    def index(self, text: str) -> str:
+        return text.replace(" ", "")
+
+
+class Latex(Text):
+    """LaTeX."""
+
+    times = r" \, "
+
+    def variable(self, name: str) -> str:
+        match = re.fullmatch(r"([A-Za-z])(\w+)", name)
+        return f"{match[1]}_{{{match[2]}}}" if match else name
+
+    def polynomial(self, value: Polynomial, names: Mapping[Variable, str]) -> str:
+        text = value.text(lambda v: self.atom(v, names), times=r" \, ")
+        return re.sub(r"(?<![\w{])(\d+)/(\d+)", r"\\frac{\1}{\2}", text)
+
+    def atom(self, variable: Variable, names: Mapping[Variable, str]) -> str:
+        if not isinstance(variable, Atom):
+            return self.variable(names[variable] if isinstance(variable, int) else variable)
+        left, right = self.polynomial(variable.left, names), self.polynomial(variable.right, names)
+        if variable.operation == "floordiv":
+            return rf"\left\lfloor \frac{{{left}}}{{{right}}} \right\rfloor"
+        if variable.operation == "mod":
+            return rf"\left( {left} \bmod {right} \right)"
+        return rf"\{variable.operation}({left}, {right})"
+
+    def access(self, tensor: str, indices: Sequence[str]) -> str:
+        name = tensor if len(tensor) == 1 else rf"\mathrm{{{tensor.replace('_', ' ')}}}"
+        return rf"{name}_{{{', '.join(indices)}}}" if indices else name
+
+    def total(self, indices: Sequence[str], body: str) -> str:
+        return rf"\sum_{{{', '.join(indices)}}} {body}"
+
+    def below(self, index: str, size: str | None) -> str:
+        return rf"{index} < {size}" if size else index
+
+    def condition(self, text: str, equality: bool) -> str:
+        return rf"\left[ {text} {'=' if equality else chr(92) + 'geq'} 0 \right]"
+
+    def fraction(self, above: str, below: str) -> str:
+        return rf"\frac{{{above}}}{{{below}}}"
+
+    def parenthesise(self, body: str) -> str:
+        return rf"\left( {body} \right)"
+
+    def index(self, text: str) -> str:
+        return text
+
+
+def write(expression: Expression, style: Text) -> str:
+    """The closed form: summands with their signs."""
+    if not expression.summands:
+        return style.zero
+    outputs = index_names(expression)
+    parts: list[str] = []
+    for summand in expression.summands:
+        negative, body = write_summand(summand, outputs, taken_names(expression), style)
+        sign = ("-" if negative else "") if not parts else (" - " if negative else " + ")
+        parts.append(sign + body)
+    return "".join(parts)
+
+
+def summed_names(summand: Summand, outputs: Mapping[int, str], taken: set[str]) -> dict[Variable, str]:
+    pool = letters(SUMMED_LETTERS, taken | set(outputs.values()))
+    found: dict[Variable, str] = {**outputs}
+    for index in order_of_appearance(summand):
+        found[index] = next(pool)
+    return found
+
+
+def order_of_appearance(summand: Summand) -> list[int]:
+    """The summed indices, outer sums first."""
+    found: dict[int, None] = {}
+
+    def visit(factor: Summation) -> None:
+        found.update(dict.fromkeys(factor.indices))
+        for part in factor.inner:
+            visit(part)
+
+    for factor in summand.factors:
+        visit(factor)
+    return list(found)
+
+
+def write_summand(summand: Summand, outputs: Mapping[int, str], taken: set[str], style: Text) -> tuple[bool, str]:
+    """Whether a summand is subtracted, and its text without the sign."""
+    names = summed_names(summand, outputs, taken)
+    coefficient = summand.coefficient
+    negative = all(c < 0 for c in coefficient.terms.values())
+    if negative:
+        coefficient = -coefficient
+    parts = [style.condition(style.polynomial(c.expression, names), c.equality) for c in summand.conditions]
+    alone = len(summand.factors) + len(parts) == 1 and coefficient == 1 and not summand.divisors
+    parts += [write_factor(f, summand, names, style, alone) for f in summand.factors]
+    head = write_coefficient(coefficient, summand.divisors, names, style, bool(parts))
+    return negative, style.times.join([head, *parts] if head else parts)
+
+
+def write_coefficient(
+    coefficient: Polynomial, divisors: Sequence[Polynomial], names: Mapping[Variable, str], style: Text, more: bool
+) -> str:
+    above = style.polynomial(coefficient, names)
+    if divisors:
+        below = style.times.join(
+            style.polynomial(d, names) if len(d.terms) == 1 else style.parenthesise(style.polynomial(d, names))
+            for d in divisors
+        )
+        return style.fraction(above, below)
+    if not more:
+        return above
+    if coefficient == 1:
+        return ""
+    return above if len(coefficient.terms) == 1 else style.parenthesise(above)
+
+
+def write_factor(factor: Summation, summand: Summand, names: Mapping[Variable, str], style: Text, alone: bool) -> str:
+    parts = [style.condition(style.polynomial(c.expression, names), c.equality) for c in factor.conditions]
+    if factor.weight != lift(1):
+        parts.insert(0, style.parenthesise(style.polynomial(factor.weight, names)))
+    parts += [write_factor(f, summand, names, style, False) for f in factor.inner]
+    parts += [write_access(a, names, style) for a in factor.accesses]
+    body = style.times.join(parts)
+    if not factor.indices:
+        return body
+    bounds = []
+    for index in factor.indices:
+        size = summand.ranges[index]
+        bounds.append(style.below(names[index], style.polynomial(size, names) if size is not None else None))
+    total = style.total(bounds, body)
+    return total if alone else style.parenthesise(total)
+
+
+def write_access(access: Access, names: Mapping[Variable, str], style: Text) -> str:
+    indices = []
+    for axis in access.indices:
+        written = [style.index(style.polynomial(e, names)) for e in axis]
+        indices.append(written[0] if len(written) == 1 else style.group(written) if written else "0")
+    return style.access(access.tensor, indices)
+
+
+def vanishing(expression: Expression) -> list[str]:
+    """Where a closed form is a single product, the sums among its factors: it is zero wherever one of them is."""
+    if len(expression.summands) != 1:
+        return []
+    (summand,) = expression.summands
+    names = summed_names(summand, index_names(expression), taken_names(expression))
+    return [write_factor(f, summand, names, Text(), True) for f in summand.factors if f.indices]
