@@ -1,0 +1,182 @@
+"""The cases of a claim: where its functions branch on sizes, and the signs of its integer variables.
+
+A symbolic trace is right only where every comparison that JAX took as False is false. Where isl says that one can be
+true, that case is traced again with the equality put in, or is left out of what the verdict holds for.
+"""
+
+import itertools
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from jaxiom.errors import BadShape, Undecidable
+from jaxiom.polyhedra.polynomial import Atom, Polynomial, lift
+from jaxiom.polyhedra.world import World
+from jaxiom.signature import Signature
+from jaxiom.sizes import Sizes, read_constraint
+from jaxiom.trace import Comparison, Scope, Traced, make_jaxpr, open_scope
+
+DEEPEST = 5
+MOST_CASES = 40
+
+
+@dataclass(frozen=True)
+class Case:
+    """Both programs, right for the sizes of `sizes`.
+
+    Attributes:
+        words: the case in words, "" for the general one.
+        scope: the symbols of the trace.
+        jax_constraints: the equalities that were put in.
+    """
+
+    sizes: Sizes
+    scope: Scope
+    lhs: Traced
+    rhs: Traced
+    words: str
+    excluded: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Signs:
+    """Which integer variables are 0, which negative."""
+
+    zero: frozenset[str]
+    negative: frozenset[str]
+
+    def words(self, whole: Sequence[str]) -> list[str]:
+        return [f"{p} = 0" if p in self.zero else f"{p} <= -1" if p in self.negative else f"{p} >= 1" for p in whole]
+
+
+def jax_text(size: Polynomial) -> str:
+    """A size expression in the syntax of JAX's constraints."""
+
+    def name(variable: Any) -> str:
+        if isinstance(variable, Atom):
+            return f"{variable.operation}({jax_text(variable.left)}, {jax_text(variable.right)})"
+        return str(variable)
+
+    return size.text(name)
+
+
+def jax_constraints(sizes: Sizes, signs: Signs) -> list[str]:
+    """`given` in JAX's syntax: >=, <= and == only, about its own symbols (minus p for a negative p)."""
+    values: dict[Any, Polynomial] = {p: lift(0) for p in signs.zero}
+    values |= {p: -Polynomial.variable(p) for p in signs.negative}
+    found = []
+    for text in sizes.given:
+        left, relation, right = read_constraint(text)
+        left, right = replace_names(left, values), replace_names(right, values)
+        if relation in (">", "<"):
+            left, right = (left, right + 1) if relation == ">" else (left + 1, right)
+            relation = ">=" if relation == ">" else "<="
+        if not (left - right).is_constant:
+            found.append(f"{jax_text(left)} {relation} {jax_text(right)}")
+        if relation == "==" and not right and (negated := negated_divisor(left)) is not None:
+            found.append(f"{jax_text(negated)} == 0")
+    return found
+
+
+def negated_divisor(size: Polynomial) -> Polynomial | None:
+    """The remainder by -d for a remainder by d: JAX asks for it when it works out a -1 in a reshape."""
+    if len(size.terms) == 1 and len(size.variables) == 1 and isinstance(atom := next(iter(size.variables)), Atom):
+        return Polynomial.variable(Atom(atom.operation, atom.left, -atom.right)) if atom.operation == "mod" else None
+    return None
+
+
+def replace_names(size: Polynomial, values: dict[Any, Polynomial]) -> Polynomial:
+    """Substitute names, inside atoms too."""
+
+    def look(variable: Any) -> Polynomial:
+        if isinstance(variable, Atom):
+            left, right = replace_names(variable.left, values), replace_names(variable.right, values)
+            return Polynomial.variable(Atom(variable.operation, left, right))
+        return values.get(variable, Polynomial.variable(variable))
+
+    return size.substitute(look)
+
+
+def sign_cases(sizes: Sizes) -> Iterator[tuple[Signs, Sizes]]:
+    """The signs that `given` allows the integer variables."""
+    whole = [n for n in sizes.names if n in sizes.whole]
+    for choice in itertools.product("+0-", repeat=len(whole)):
+        chosen = dict(zip(whole, choice, strict=True))
+        signs = Signs(frozenset(p for p in whole if chosen[p] == "0"), frozenset(p for p in whole if chosen[p] == "-"))
+        here = replace(sizes, domain=sizes.domain.intersect(sizes.set(signs.words(whole))))
+        if not here.domain.is_empty():
+            yield signs, here
+
+
+def trace_cases(lhs: Callable[..., Any], rhs: Callable[..., Any], signature: Signature) -> Iterator[Case]:
+    """Trace both sides for all sizes, case by case.
+
+    Raises:
+        Undecidable: the functions branch on sizes in more ways than can be told apart.
+    """
+    count = 0
+    for signs, sizes in sign_cases(signature.sizes):
+        words = " and ".join(signs.words([n for n in sizes.names if n in sizes.whole]))
+        for case in branches(lhs, rhs, signature, sizes, signs, (), words):
+            count += 1
+            if count > MOST_CASES:
+                raise Undecidable(f"the functions branch on sizes in more than {MOST_CASES} ways")
+            yield case
+
+
+def branches(
+    lhs: Callable[..., Any],
+    rhs: Callable[..., Any],
+    signature: Signature,
+    sizes: Sizes,
+    signs: Signs,
+    equalities: tuple[str, ...],
+    words: str,
+) -> Iterator[Case]:
+    """The general case of a trace, then each equality that it took as false."""
+    scope = scope_for(sizes, signs, equalities)
+    arguments = signature.symbolic(scope)
+    left, right = make_jaxpr(lhs, arguments, scope, "lhs"), make_jaxpr(rhs, arguments, scope, "rhs")
+    general, excluded = sizes.domain, []
+    for comparison in asked(left, right):
+        zeros = zero_sizes(sizes, comparison)
+        if zeros.is_empty():
+            continue
+        general = general.subtract(zeros)
+        here = replace(sizes, domain=zeros)
+        decided = sizes.domain.is_subset(zeros) and comparison.text in equalities
+        if decided or len(equalities) >= DEEPEST:
+            excluded.append(f"not {comparison.text} ({comparison.line} asks, and JAX cannot trace that case)")
+            continue
+        both = " and ".join(filter(None, [words, comparison.text]))
+        yield from branches(lhs, rhs, signature, here, signs, (*equalities, comparison.text), both)
+    if not general.is_empty() or excluded:
+        yield Case(replace(sizes, domain=general.coalesce()), scope, left, right, words, tuple(excluded))
+
+
+def asked(left: Traced, right: Traced) -> list[Comparison]:
+    """The undecided comparisons that the user's code made. JAX's own (is this axis 1, to broadcast?) keep the
+    meaning whatever the answer: that is JAX's contract for symbolic sizes."""
+    unique = {c.difference: c for c in (*left.comparisons, *right.comparisons) if not c.internal}
+    return list(unique.values())
+
+
+def scope_for(sizes: Sizes, signs: Signs, equalities: Sequence[str]) -> Scope:
+    constraints = jax_constraints(sizes, signs)
+    fixed = dict.fromkeys(signs.zero, 0)
+    try:
+        return open_scope(sizes.names, [*equalities, *constraints], fixed, signs.negative)
+    except BadShape:
+        # JAX reads only some equations; without them it decides less, which the guard notices.
+        plain = [c for c in constraints if "==" not in c]
+        return open_scope(sizes.names, [*equalities, *plain], fixed, signs.negative)
+
+
+def zero_sizes(sizes: Sizes, comparison: Comparison) -> Any:
+    """The allowed sizes at which a comparison is true."""
+    zeros = World(sizes.names, sizes.domain).zeros(comparison.difference)
+    if zeros is None:
+        raise Undecidable(
+            f"the function asks at {comparison.line} whether {comparison.text}, which is not affine in the sizes"
+        )
+    return zeros

@@ -1,0 +1,105 @@
+"""What `prove` answers: proved, refuted or undecided, kept apart in the type."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from fractions import Fraction
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+
+from jaxiom.sizes import Sizes
+
+if TYPE_CHECKING:
+    from jaxiom.difference import Difference
+
+
+@dataclass(frozen=True)
+class Witness:
+    """Sizes and inputs on which the two sides differ, in exact arithmetic.
+
+    Attributes:
+        sizes: name -> number.
+        inputs: name -> numpy array (integer variables: an int).
+        leaf: which of several outputs, "" where there is one.
+        index: the entry of the output.
+        lhs, rhs: the two exact values there, by the explicit interpreter on fractions.
+        jax_lhs, jax_rhs: what JAX gives there op by op, shown beside them and no criterion.
+    """
+
+    sizes: Mapping[str, int]
+    inputs: Mapping[str, Any]
+    index: tuple[int, ...]
+    lhs: Fraction
+    rhs: Fraction
+    jax_lhs: float
+    jax_rhs: float
+    leaf: str = ""
+
+    def __str__(self) -> str:
+        sizes = ", ".join(f"{k}={v}" for k, v in self.sizes.items()) or "the sizes given"
+        inputs = "; ".join(f"{k} {describe(v)}" for k, v in self.inputs.items())
+        at = f"{self.leaf}[{', '.join(map(str, self.index))}]"
+        return f"{sizes}: at {at} lhs = {self.lhs}, rhs = {self.rhs} ({inputs})"
+
+
+def describe(value: Any) -> str:
+    """A sparse array in words: where it is not zero."""
+    array = np.asarray(value)
+    if array.ndim == 0:
+        return f"= {array}"
+    places = np.argwhere(array)
+    if not len(places):
+        return "= 0"
+    shown = ", ".join(f"[{', '.join(map(str, p))}] = {array[tuple(p)]:g}" for p in places[:6])
+    return f"{shown}{', ...' if len(places) > 6 else ''}, else 0"
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """The base of the three answers.
+
+    Attributes:
+        status: "proved", "refuted" or "undecided".
+        difference: lhs - rhs in closed form; zero when proved; None where it could not be formed.
+        witness: when refuted.
+        reason: when undecided, what stopped it, in words.
+        sizes: what it holds for.
+        notes: what a reader should know: assumptions used, "both sides are the same program", ...
+        seconds: tracing and deciding.
+    """
+
+    status: ClassVar[str]
+    sizes: Sizes
+    difference: "Difference | None" = None
+    witness: Witness | None = None
+    reason: str = ""
+    notes: tuple[str, ...] = field(default=())
+    seconds: float = 0.0
+
+    def __str__(self) -> str:
+        lines = [f"{self.status} for {self.sizes}"]
+        if self.difference is not None and self.status != "proved":
+            lines.append(f"lhs - rhs = {self.difference}")
+        if self.witness is not None:
+            lines.append(f"witness: {self.witness}")
+        if self.reason:
+            lines.append(f"because {self.reason}")
+        return "\n".join([*lines, *self.notes])
+
+
+class Proved(Verdict):
+    """Equal for every input and every size in `sizes`."""
+
+    status = "proved"
+
+
+class Refuted(Verdict):
+    """Different, on the witness, in exact arithmetic."""
+
+    status = "refuted"
+
+
+class Undecided(Verdict):
+    """Neither was shown; `reason` says what stopped it."""
+
+    status = "undecided"

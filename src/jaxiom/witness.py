@@ -1,0 +1,187 @@
+"""Witnesses: sizes and inputs on which two functions differ, replayed exactly on the functions themselves."""
+
+import itertools
+import random
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from math import prod
+from operator import attrgetter
+from typing import Any
+
+import jax
+import numpy as np
+
+from jaxiom.errors import Undecidable
+from jaxiom.exact import evaluate, random_inputs
+from jaxiom.polyhedra.form import Form, Term
+from jaxiom.polyhedra.points import Point, least_point
+from jaxiom.polyhedra.world import World
+from jaxiom.rules.constants import CONSTANT
+from jaxiom.signature import Leaf, Signature
+from jaxiom.sizes import Shape, Sizes, Whole
+from jaxiom.verdict import Witness
+
+MOST_ENTRIES = 60_000
+"""The most input entries of an exact replay."""
+MOST_CHOICES = 200
+
+
+@dataclass(frozen=True)
+class Suspect:
+    """A smallest point of one monomial's nonzero coefficients, in one output."""
+
+    leaf: int
+    term: Term
+    point: Point
+
+
+def suspects(
+    world: World, forms: Sequence[Form], regions: Sequence[Sequence[Term]], whole: frozenset[str]
+) -> list[Suspect]:
+    """A point for each monomial that is minimal under inclusion: with every other input zero, nothing else is left
+    there. Smallest first."""
+    found = []
+    for leaf, terms in enumerate(regions):
+        support = [variables(t) for t in terms]
+        for term in terms:
+            if not any(other < variables(term) for other in support):
+                found.append(Suspect(leaf, term, least_point(world, term, whole)))
+    return sorted(found, key=lambda s: (s.point.total, tuple(s.point.sizes.values()), s.point.indices))
+
+
+def variables(term: Term) -> frozenset[str]:
+    """The inputs of a monomial; constants of the program are there in any case."""
+    return frozenset(t for t in term.monomial if not t.startswith(CONSTANT))
+
+
+def find_witness(
+    lhs: Callable[..., Any],
+    rhs: Callable[..., Any],
+    signature: Signature,
+    world: World,
+    forms: Sequence[Form],
+    regions: Sequence[Sequence[Term]],
+    orders: Mapping[str, Sequence[Sequence[int]]],
+    leaves: Sequence[str],
+) -> Witness:
+    """A witness, replayed by the explicit interpreter on fractions.
+
+    Raises:
+        Undecidable: the difference hangs on a constant of the program, or is too large to replay.
+    """
+    for suspect in suspects(world, forms, regions, signature.sizes.whole):
+        sizes = dict(suspect.point.sizes)
+        shapes = signature.shapes_at(sizes)
+        if sum(prod(s) for s in shapes.values()) > MOST_ENTRIES:
+            raise Undecidable(
+                f"the difference is not zero, but its smallest witness at {sizes} is too large to replay exactly; "
+                "put names for the sizes"
+            )
+        for inputs in candidate_inputs(suspect, world, len(forms[suspect.leaf].atoms), signature, shapes, orders):
+            witness = replay(lhs, rhs, signature, sizes, inputs, leaves)
+            if witness is not None:
+                return witness
+    raise Undecidable(
+        "the difference is not zero as a formula, but no witness shows it: it hangs on a constant of the program"
+    )
+
+
+def candidate_inputs(
+    suspect: Suspect,
+    world: World,
+    outputs: int,
+    signature: Signature,
+    shapes: Mapping[str, tuple[int, ...]],
+    orders: Mapping[str, Sequence[Sequence[int]]],
+) -> Iterator[dict[str, np.ndarray]]:
+    """Zero but at the monomial's indices: one there, or 0 ... degree for a name that occurs twice (by the
+    combinatorial Nullstellensatz one of them shows the difference)."""
+    places: dict[str, list[tuple[int, ...]]] = {}
+    at = outputs
+    by_name = {leaf.name: leaf for leaf in signature.leaves}
+    for name in suspect.term.monomial:
+        indices = suspect.point.indices[at : at + world.ranks[name]]
+        at += world.ranks[name]
+        if not name.startswith(CONSTANT):
+            where = array_index(by_name[name], indices, suspect.point.sizes, orders.get(name))
+            places.setdefault(name, []).append(where)
+    spots = [(name, where) for name, found in places.items() for where in dict.fromkeys(found)]
+    degrees = [len(places[name]) for name, _ in spots]
+    choices = sorted(itertools.product(*(range(d + 1) for d in degrees)), key=lambda c: ([v == 0 for v in c], c))
+    for values in itertools.islice(choices, MOST_CHOICES):
+        inputs = {name: np.full(shape, Fraction(0), dtype=object) for name, shape in shapes.items()}
+        for (name, where), value in zip(spots, values, strict=True):
+            inputs[name][where] = Fraction(value)
+        yield inputs
+
+
+def array_index(
+    leaf: Leaf, indices: Sequence[int], sizes: Mapping[str, int], order: Sequence[Sequence[int]] | None
+) -> tuple[int, ...]:
+    """An index of an input's entry from the indices of its factors; an axis of size 1 has none."""
+    assert isinstance(leaf.shape, Shape)
+    found, rest = [], list(indices)
+    for axis, chosen in zip(leaf.shape.axes, order or [], strict=True):
+        position = 0
+        for factor in chosen:
+            size = int(axis.factors[factor].evaluate(sizes))
+            position = position * size + rest.pop(0)
+        found.append(position)
+    return tuple(found)
+
+
+def replay(
+    lhs: Callable[..., Any],
+    rhs: Callable[..., Any],
+    signature: Signature,
+    sizes: Mapping[str, int],
+    inputs: Mapping[str, np.ndarray],
+    leaves: Sequence[str],
+) -> Witness | None:
+    """The first entry at which the two functions, retraced at these sizes, differ exactly; None where none does."""
+    arguments = signature.arguments(sizes, inputs)
+    left, right = evaluate(lhs, arguments), evaluate(rhs, arguments)
+    for i, (a, b) in enumerate(zip(left, right, strict=True)):
+        for index in np.ndindex(a.shape):
+            if a[index] != b[index]:
+                floats = {name: array.astype(np.float32) for name, array in inputs.items()}
+                shown = floats | {
+                    w.name: sizes[w.name] for w in map(attrgetter("shape"), signature.leaves) if isinstance(w, Whole)
+                }
+                here, there = (jax_value(f, signature, sizes, floats, i, index) for f in (lhs, rhs))
+                left_value, right_value = (Fraction(str(v[index])) for v in (a, b))
+                return Witness(dict(sizes), shown, index, left_value, right_value, here, there, leaves[i])
+    return None
+
+
+def jax_value(
+    function: Callable[..., Any],
+    signature: Signature,
+    sizes: Mapping[str, int],
+    inputs: Mapping[str, np.ndarray],
+    leaf: int,
+    index: tuple[int, ...],
+) -> float:
+    """What JAX gives there, op by op: shown, and no criterion."""
+    arrays = {name: jax.numpy.asarray(a) for name, a in inputs.items()}
+    with jax.disable_jit():
+        outputs = jax.tree.leaves(function(*signature.arguments(sizes, arrays)))
+    return float(np.asarray(outputs[leaf], np.float64)[index])
+
+
+def search_witness(
+    lhs: Callable[..., Any], rhs: Callable[..., Any], signature: Signature, sizes: Sizes, leaves: Sequence[str]
+) -> Witness | None:
+    """Try the two functions exactly at a few small sizes; finding nothing says nothing."""
+    rng = random.Random(0)
+    tried: set[tuple[int, ...]] = set()
+    for cap in (1, 2, 2, 2, 3, 3, 3, 3):
+        point = sizes.random(rng, cap)
+        if tuple(point.values()) in tried or sum(map(prod, signature.shapes_at(point).values())) > MOST_ENTRIES // 10:
+            continue
+        tried.add(tuple(point.values()))
+        witness = replay(lhs, rhs, signature, point, random_inputs(signature, point, rng), leaves)
+        if witness is not None:
+            return witness
+    return None
