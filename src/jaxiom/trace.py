@@ -2,7 +2,7 @@
 
 A symbolic trace lies where a comparison of sizes that JAX cannot decide is silently False (`if w.shape[0] == 1:`), or
 where a size expression is silently true (`if h % 2:`). `recording` notes every such comparison while tracing; the
-prover then proves the other branch too, or excludes it.
+prover then proves the other branch too, or excludes it. What cannot be noted (a dictionary asked by a size) is refused.
 """
 
 import contextlib
@@ -25,7 +25,7 @@ from jax._src.pjit import jit_p
 from jax.extend import core, source_info_util
 from jax.extend.core import primitives as prims
 
-from jaxiom.errors import BadInput, BadShape, Unsupported
+from jaxiom.errors import BadInput, BadShape, Undecidable, Unsupported
 from jaxiom.polyhedra.polynomial import Atom, Polynomial, Variable
 
 Closed = core.ClosedJaxpr
@@ -108,8 +108,27 @@ def install_guard() -> None:
         note(self, 0)
         return True
 
+    plain_hash = dimension.__hash__
+
+    def guarded_hash(self: Any) -> int:
+        if RECORD.get() is not None:
+            refuse_lookup(self)
+        return plain_hash(self)
+
     dimension.__eq__ = guarded_eq
     dimension.__bool__ = guarded_bool
+    dimension.__hash__ = guarded_hash
+
+
+def refuse_lookup(dim: Any) -> None:
+    """A dictionary or set asked for by a size answers by hash, without a comparison that could be noted. Libraries
+    key their caches by shapes, which keeps the meaning; the user's own code is refused."""
+    line, internal = asked_from()
+    if not internal and "site-packages" not in line:
+        raise Undecidable(
+            f"the function looks the size {dim} up in a dictionary or set ({line}); which entry it takes cannot be "
+            "followed. Compare sizes with ==, or put a number for the size"
+        )
 
 
 def undecided(left: Any, right: Any) -> bool:

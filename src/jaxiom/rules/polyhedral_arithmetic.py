@@ -5,6 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 import islpy as isl
+import jax.numpy as jnp
 import numpy as np
 
 from jaxiom.errors import Undecidable
@@ -128,6 +129,9 @@ def convert_element_type(on: Frame, step: Step, x: Form, *, new_dtype: Any, weak
     target = kind_of(new_dtype)
     if x.kind == "real" and target == "int":
         raise step.refuse(f"a conversion from float to {np.dtype(new_dtype).name} truncates")
+    source = np.dtype(step.ins[0].dtype)
+    if x.kind == target == "real" and jnp.finfo(new_dtype).nmant < jnp.finfo(source).nmant:
+        on.read_as[f"the conversion from {source.name} to {np.dtype(new_dtype).name} is read as exact"] = None
     return replace(x, kind=target)
 
 
