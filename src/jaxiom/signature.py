@@ -3,7 +3,7 @@
 import inspect
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, get_type_hints
 
 import jax
 import jax.numpy as jnp
@@ -85,7 +85,9 @@ def read_leaf(value: Any, where: str, name: str) -> Shape | Whole:
     if value is int or value == "int":
         return Whole(name)
     if hasattr(value, "dim_str") and hasattr(value, "dtypes"):  # a jaxtyping annotation
-        value = value.dim_str
+        if not isinstance(value.dtypes, str | list | tuple) or any("float" in str(t) for t in value.dtypes):
+            return read_shape(value.dim_str, where)
+        raise BadInput(f"{where}: {value.__name__}: inputs are real; annotate it as Float[Array, {value.dim_str!r}]")
     return read_shape(value, where)
 
 
@@ -104,9 +106,10 @@ def read_parameter(name: str, value: Any) -> tuple[Any, list[Leaf]]:
 def from_annotations(function: Callable[..., Any]) -> dict[str, Any]:
     """The shapes that a function's jaxtyping annotations give."""
     found = {}
-    for name, parameter in inspect.signature(function).parameters.items():
-        annotation = parameter.annotation
-        if annotation is inspect.Parameter.empty:
+    hints = get_type_hints(function, include_extras=True)
+    for name in inspect.signature(function).parameters:
+        annotation = hints.get(name)
+        if annotation is None:
             raise BadShape(
                 f"{name}: no shape. Give it by name ({name}='n h w c'), in shapes=, or as a jaxtyping annotation "
                 f'({name}: Float[Array, "n h w c"])'
@@ -130,6 +133,9 @@ def read_signature(functions: Sequence[Callable[..., Any]], shapes: Mapping[str,
     for name, value in shapes.items():
         parameters[name], found = read_parameter(name, value)
         leaves += found
+    repeated = {leaf.name for leaf in leaves if sum(leaf.name == other.name for other in leaves) > 1}
+    if repeated:
+        raise BadShape(f"shapes: two arrays are called {', '.join(sorted(repeated))}; give one parameter another name")
     for function in functions:
         check_arity(function, tuple(parameters))
     arrays = [leaf.shape for leaf in leaves if isinstance(leaf.shape, Shape)]

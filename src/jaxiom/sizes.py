@@ -5,6 +5,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from numbers import Integral
 
 import islpy as isl
 
@@ -16,7 +17,7 @@ RELATION = re.compile(r"(>=|<=|==|!=|>|<|=)")
 # Names that isl or JAX's size expressions read as words of their own.
 RESERVED = frozenset(
     ("and", "or", "not", "exists", "implies", "mod", "floor", "ceil", "floord", "ceild", "min", "max", "rat", "true")
-    + ("false", "infty", "inf", "nan", "NaN", "floordiv", "non_negative", "int")
+    + ("false", "infty", "infinity", "inf", "nan", "floordiv", "non_negative", "int")
 )
 
 
@@ -59,6 +60,8 @@ class Reader:
     def __init__(self, text: str, where: str):
         self.text, self.where, self.at = text, where, 0
         self.tokens: list[str] = []
+        if text.count("(") > 50:
+            raise self.bad("more than 50 parentheses")
         position = 0
         while position < len(text.rstrip()):
             match = TOKEN.match(text, position)
@@ -90,8 +93,7 @@ class Reader:
             raise self.bad(f"cannot read on from {self.peek()!r}")
 
     def sum(self) -> Polynomial:
-        sign = self.take() if self.peek() in ("+", "-") else "+"
-        total = self.product() if sign == "+" else -self.product()
+        total = self.product()
         while self.peek() in ("+", "-"):
             total = total + self.product() if self.take() == "+" else total - self.product()
         return total
@@ -122,8 +124,8 @@ class Reader:
             inner = self.sum()
             self.expect(")")
             return inner
-        if token == "-":
-            return -self.unit()
+        if token in ("+", "-"):  # binds more tightly than * and //, as in Python
+            return self.unit() if token == "+" else -self.unit()
         if token.isdigit():
             return Polynomial.constant(int(token))
         if token in ("min", "max") and self.peek() == "(":
@@ -135,7 +137,7 @@ class Reader:
             return Polynomial.variable(Atom(token, left, right))
         if not token or not token[0].isalpha():
             raise self.bad(f"expected a size, found {token!r}" if token else "it ends too early")
-        if token in RESERVED:
+        if token.lower() in RESERVED:
             raise self.bad(f"{token!r} is a reserved word: choose another name")
         return Polynomial.variable(token)
 
@@ -206,7 +208,13 @@ def split_constraints(text: str) -> list[str]:
     """Split at the commas that are not inside parentheses."""
     if not isinstance(text, str):
         raise BadShape(f'given: expected text such as "h >= kh, w >= kw", got {text!r}')
-    parts = re.split(r",(?![^(]*\))", text)
+    parts, depth = [""], 0
+    for letter in text:
+        depth += {"(": 1, ")": -1}.get(letter, 0)
+        if letter == "," and depth == 0:
+            parts.append("")
+        else:
+            parts[-1] += letter
     return [p.strip() for p in parts if p.strip()]
 
 
@@ -219,6 +227,7 @@ class Sizes:
         whole: those that are integer variables (not at least 1).
         given: the constraints as the user wrote them.
         narrowed: what the proof excluded besides, in words.
+        implied: what the shapes themselves ask for, as h - p >= 1 of an axis "h-p".
         domain: the isl parameter set of allowed values.
     """
 
@@ -227,6 +236,7 @@ class Sizes:
     given: tuple[str, ...]
     domain: isl.Set
     narrowed: tuple[str, ...] = ()
+    implied: tuple[str, ...] = ()
 
     @property
     def prefix(self) -> str:
@@ -254,7 +264,7 @@ class Sizes:
                 + (f"{', '.join(sorted(missing))} missing" if missing else f"unknown: {', '.join(sorted(unknown))}")
             )
         for name, value in sizes.items():
-            if isinstance(value, bool) or not hasattr(value, "__index__"):
+            if isinstance(value, bool) or not isinstance(value, Integral):
                 raise BadInput(f"{argument}: {name}={value!r} is not a whole number")
         if not self.contains(sizes):
             came = ", ".join(f"{k}={v}" for k, v in sizes.items())
@@ -269,7 +279,7 @@ class Sizes:
         whole = [n for n in self.names if n in self.whole]
         lines = [f"{', '.join(positive)} >= 1"] if positive else []
         lines += [f"{', '.join(whole)} any integer"] if whole else []
-        return lines + list(self.given)
+        return [*lines, *self.implied, *self.given]
 
     def random(self, rng: random.Random, cap: int = 4) -> dict[str, int]:
         """A random small point of the domain, borders and ones among the likely ones."""
@@ -286,7 +296,10 @@ def random_point(domain: isl.Set, names: Sequence[str], rng: random.Random, cap:
         top = low + cap - 1 if high is None else min(high, low + cap - 1)
         options = list(range(min(low, top), top + 1))
         rng.shuffle(options)
-        value = next(v for v in [*options, low] if not fix(domain, name, v).is_empty())
+        possible = (v for v in [*options, low] if not fix(domain, name, v).is_empty())
+        value = next(possible, None)
+        if value is None:  # as p % 100 == 3: none is near its least value
+            value = int(line(domain, name).sample_point().get_coordinate_val(isl.dim_type.set, 0).to_python())
         domain = fix(domain, name, value)
         chosen[name] = value
     return {name: chosen[name] for name in names}
@@ -306,10 +319,16 @@ def bounds(domain: isl.Set, name: str) -> tuple[int | None, int | None]:
     at = position(domain, name)
     if at < 0:
         return None, None
-    line = domain.project_out(isl.dim_type.param, at + 1, domain.dim(isl.dim_type.param) - at - 1)
-    line = line.project_out(isl.dim_type.param, 0, at).move_dims(isl.dim_type.set, 0, isl.dim_type.param, 0, 1)
-    low, high = line.dim_min_val(0), line.dim_max_val(0)
+    values = line(domain, name)
+    low, high = values.dim_min_val(0), values.dim_max_val(0)
     return (int(low.to_python()) if low.is_int() else None, int(high.to_python()) if high.is_int() else None)
+
+
+def line(domain: isl.Set, name: str) -> isl.Set:
+    """The set of values that one name takes."""
+    at = position(domain, name)
+    values = domain.project_out(isl.dim_type.param, at + 1, domain.dim(isl.dim_type.param) - at - 1)
+    return values.project_out(isl.dim_type.param, 0, at).move_dims(isl.dim_type.set, 0, isl.dim_type.param, 0, 1)
 
 
 def build_sizes(shapes: Sequence[Shape], whole: Sequence[Whole], given: str) -> Sizes:
@@ -322,6 +341,12 @@ def build_sizes(shapes: Sequence[Shape], whole: Sequence[Whole], given: str) -> 
                 names.update(dict.fromkeys(sorted_names(factor)))
     integers = frozenset(w.name for w in whole)
     for name in integers:
+        if not re.fullmatch(r"[A-Za-z][A-Za-z0-9_]*", name) or name.lower() in RESERVED:
+            raise BadShape(
+                f"{name}: an integer variable needs a plain name of letters and digits that is no reserved word, and "
+                "stands by itself, not inside a pytree"
+            )
+    for name in sorted(integers):
         names.setdefault(name)
     constraints = split_constraints(given)
     domain = [f"{n} >= 1" for n in names if n not in integers]
@@ -334,12 +359,15 @@ def build_sizes(shapes: Sequence[Shape], whole: Sequence[Whole], given: str) -> 
                 f"the sizes are {', '.join(names)}"
             )
         domain.append(f"{isl_text(left)} {'=' if relation == '==' else relation} {isl_text(right)}")
-    # An axis such as h+p-1 is a size too: at least 1, like every size.
-    for shape in shapes:
-        for axis in shape.axes:
-            domain += [f"{isl_text(f)} >= 1" for f in axis.factors if not f.is_constant]
     sizes = Sizes(tuple(names), integers, tuple(constraints), isl.Set("{ : }"))
     sizes = replace(sizes, domain=sizes.set(domain))
+    # An axis such as h+p-1 is a size too: at least 1, like every size.
+    for factor in dict.fromkeys(
+        f for shape in shapes for axis in shape.axes for f in axis.factors if not f.is_constant
+    ):
+        positive = sizes.set([f"{isl_text(factor)} >= 1"])
+        if not sizes.domain.is_subset(positive):
+            sizes = replace(sizes, domain=sizes.domain.intersect(positive), implied=(*sizes.implied, f"{factor} >= 1"))
     if sizes.domain.is_empty():
         raise BadShape(f"given: no size satisfies {given!r} with the shapes {', '.join(repr(s.text) for s in shapes)}")
     return sizes
