@@ -83,5 +83,6 @@ def compare(
             index = tuple(wrong[0])
             raise InternalDisagreement(
                 f"the prover found the two sides equal, but exact evaluation at {dict(sizes)} gives "
-                f"{a[index]} and {b[index]} at {[int(i) for i in index]}. This is a bug in jaxiom: please report it"
+                f"{a[index]} and {b[index]} at {[int(i) for i in index]}. Either a function treats symbolic sizes "
+                "otherwise than numbers (isinstance(n, int), say), or this is a bug in jaxiom: please report it"
             )

@@ -58,13 +58,13 @@ class Table(Generic[Value]):
         `InternalDisagreement` where a rule's result does not have the shape that JAX inferred for it."""
         self.name, self.rules, self.literal, self.check = name, dict(rules), literal, check
 
-    def apply(self, equation: Equation, operands: Sequence[Value]) -> tuple[Value, ...]:
-        """The results of one equation."""
+    def apply(self, equation: Equation, operands: Sequence[Value], caller: str = "") -> tuple[Value, ...]:
+        """The results of one equation; `caller` is the user's line that called the program that it is in."""
         step = Step(
             equation.primitive.name,
             tuple(v.aval for v in equation.invars),
             tuple(v.aval for v in equation.outvars),
-            user_line(equation),
+            user_line(equation) or caller,
         )
         rule = self.rules.get(equation.primitive)
         if rule is None:
@@ -89,7 +89,7 @@ def refuse_unnamed(step: Step, rule: Rule, parameters: Mapping[str, Any]) -> Non
         raise step.refuse(f"this rule needs the parameter {name}, which this JAX does not give")
 
 
-def interpret(table: Table[Value], closed: Closed, arguments: Sequence[Value]) -> list[Value]:
+def interpret(table: Table[Value], closed: Closed, arguments: Sequence[Value], caller: str = "") -> list[Value]:
     """The results of a closed jaxpr on values of one interpreter; calls (jit, remat, custom_jvp) are walked into."""
     jaxpr = closed.jaxpr
     if len(arguments) != len(jaxpr.invars):
@@ -111,9 +111,9 @@ def interpret(table: Table[Value], closed: Closed, arguments: Sequence[Value]) -
     for equation in jaxpr.eqns:
         operands = [read(a) for a in equation.invars]
         if equation.primitive in CALLS:
-            results: Sequence[Value] = interpret(table, inner_jaxpr(equation), operands)
+            results: Sequence[Value] = interpret(table, inner_jaxpr(equation), operands, user_line(equation) or caller)
         else:
-            results = table.apply(equation, operands)
+            results = table.apply(equation, operands, caller)
         for variable, value in zip(equation.outvars, results, strict=True):
             write(variable, value)
     return [read(a) for a in jaxpr.outvars]

@@ -1,18 +1,12 @@
-"""From a user's function to a jaxpr, with symbolic or given sizes. The only file that knows JAX's internals.
+"""From a user's function to a jaxpr, with symbolic or given sizes. With `guard`, all that knows JAX's internals.
 
-A symbolic trace lies where a comparison of sizes that JAX cannot decide is silently False (`if w.shape[0] == 1:`), or
-where a size expression is silently true (`if h % 2:`). `recording` notes every such comparison while tracing; the
-prover then proves the other branch too, or excludes it. What cannot be noted (a dictionary asked by a size) is refused.
+A symbolic trace is right where every comparison of sizes that JAX took as False is false; `guard` notes them.
 """
 
-import contextlib
-import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextvars import ContextVar
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from math import prod
-from pathlib import Path
 from typing import Any
 
 import jax
@@ -21,11 +15,13 @@ from jax import core as jax_core
 from jax import export
 from jax._src.export import shape_poly
 from jax._src.interpreters import partial_eval
+from jax._src.lax import lax as lax_internal
 from jax._src.pjit import jit_p
 from jax.extend import core, source_info_util
 from jax.extend.core import primitives as prims
 
-from jaxiom.errors import BadInput, BadShape, Undecidable, Unsupported
+from jaxiom.errors import BadInput, BadShape, JaxiomError, Undecidable, Unsupported
+from jaxiom.guard import JAX_HOME, OWN_HOME, Question, watching
 from jaxiom.polyhedra.polynomial import Atom, Polynomial, Variable
 
 Closed = core.ClosedJaxpr
@@ -45,8 +41,7 @@ CALL_PARAMETER = {
 }
 CALLS = frozenset(CALL_PARAMETER)
 
-JAX_HOME = str(Path(jax.__file__).parent)
-OWN_FILES = frozenset({__file__, shape_poly.__file__})
+source_info_util.register_exclusion(OWN_HOME)  # jaxiom's own frames are not the user's
 
 
 def inner_jaxpr(equation: Equation) -> Closed:
@@ -71,88 +66,6 @@ class Comparison:
     text: str
     line: str
     internal: bool
-
-
-RECORD: ContextVar[list[tuple[Any, Any, str, bool]] | None] = ContextVar("jaxiom_comparisons", default=None)
-
-
-def asked_from() -> tuple[str, bool]:
-    """Who compares: `file:line`, and whether the line is JAX's own."""
-    frame = sys._getframe(1)
-    while frame is not None and frame.f_code.co_filename in OWN_FILES:
-        frame = frame.f_back
-    if frame is None:
-        return "unknown", False
-    name = frame.f_code.co_filename
-    return f"{name}:{frame.f_lineno}", name.startswith(JAX_HOME)
-
-
-def note(left: Any, right: Any) -> None:
-    record = RECORD.get()
-    if record is not None:
-        record.append((left, right, *asked_from()))
-
-
-def install_guard() -> None:
-    """Make JAX's size expressions report the comparisons that they cannot decide."""
-    dimension: Any = shape_poly._DimExpr
-    plain = dimension.__eq__
-
-    def guarded_eq(self: Any, other: Any) -> bool:
-        equal = plain(self, other)
-        if not equal and RECORD.get() is not None and undecided(self, other):
-            note(self, other)
-        return equal
-
-    def guarded_bool(self: Any) -> bool:
-        note(self, 0)
-        return True
-
-    plain_hash = dimension.__hash__
-
-    def guarded_hash(self: Any) -> int:
-        if RECORD.get() is not None:
-            refuse_lookup(self)
-        return plain_hash(self)
-
-    dimension.__eq__ = guarded_eq
-    dimension.__bool__ = guarded_bool
-    dimension.__hash__ = guarded_hash
-
-
-def refuse_lookup(dim: Any) -> None:
-    """A dictionary or set asked for by a size answers by hash, without a comparison that could be noted. Libraries
-    key their caches by shapes, which keeps the meaning; the user's own code is refused."""
-    line, internal = asked_from()
-    if not internal and "site-packages" not in line:
-        raise Undecidable(
-            f"the function looks the size {dim} up in a dictionary or set ({line}); which entry it takes cannot be "
-            "followed. Compare sizes with ==, or put a number for the size"
-        )
-
-
-def undecided(left: Any, right: Any) -> bool:
-    """Whether JAX's answer False to `left == right` means only that it does not know."""
-    if isinstance(right, shape_poly._DimExpr):
-        if right.scope is not left.scope:
-            return False
-    elif not isinstance(right, int | np.integer):
-        return False
-    return shape_poly.is_symbolic_dim(left - right)
-
-
-install_guard()
-
-
-@contextlib.contextmanager
-def recording() -> Iterator[list[tuple[Any, Any, str, bool]]]:
-    """Collect the undecided comparisons of everything traced inside."""
-    found: list[tuple[Any, Any, str, bool]] = []
-    token = RECORD.set(found)
-    try:
-        yield found
-    finally:
-        RECORD.reset(token)
 
 
 @dataclass(frozen=True)
@@ -195,9 +108,10 @@ class Scope:
             total = total + product
         return total
 
-    def reads(self, dim: Any) -> bool:
-        """Whether a JAX size is about this scope's symbols."""
-        return not isinstance(dim, shape_poly._DimExpr) or dim._get_vars() <= set(self.meaning)
+    def reads(self, *dims: Any) -> bool:
+        """Whether JAX sizes are about this scope's symbols."""
+        symbolic = (d for d in dims if isinstance(d, shape_poly._DimExpr))
+        return all(d._get_vars() <= set(self.meaning) for d in symbolic)
 
     def read_factor(self, factor: Any) -> Polynomial:
         if factor.var is not None:
@@ -280,9 +194,11 @@ def make_jaxpr(function: Callable[..., Any], arguments: Sequence[Any], scope: Sc
             filled[at] = array
         return function(*jax.tree.unflatten(tree, filled))
 
-    with recording() as found:
+    with watching() as found:
         try:
             closed, shapes = jax.make_jaxpr(of_arrays, return_shape=True)(*[leaves[i] for i in traced])
+        except JaxiomError:
+            raise
         except core.InconclusiveDimensionOperation as error:
             raise BadInput(
                 f"{side}: JAX cannot decide a question about the sizes: {first_line(error)} Say in given= what holds "
@@ -314,25 +230,40 @@ def show(leaf: Any) -> str:
 
 def where_raised(error: BaseException) -> str:
     """The last line of the traceback that is neither JAX's nor jaxiom's."""
-    own = str(Path(__file__).parent)
     place = ""
     frame = error.__traceback__
     while frame is not None:
         name = frame.tb_frame.f_code.co_filename
-        if not name.startswith((JAX_HOME, own)) and "<" not in name:
+        if not name.startswith((JAX_HOME, OWN_HOME)) and "<" not in name:
             place = f"({name}:{frame.tb_lineno})"
         frame = frame.tb_next
     return place
 
 
-def read_comparisons(found: Sequence[tuple[Any, Any, str, bool]], scope: Scope) -> tuple[Comparison, ...]:
+WHY = {
+    "unanswered": "asks of the size {0} what JAX cannot decide, and goes on all the same; say in given= what holds",
+    "lookup": "looks the size {0} up in a dictionary or set: which entry it takes cannot be followed; compare with ==",
+    "text": "writes the size {0} as text: what becomes of it cannot be followed",
+}
+
+
+def read_comparisons(found: Sequence[Question], scope: Scope) -> tuple[Comparison, ...]:
+    """The comparisons that were undecided, each once.
+
+    Raises:
+        Undecidable: the user's code asked something that cannot be followed.
+    """
     unique: dict[Any, Comparison] = {}
-    for left, right, line, internal in found:
-        if internal and not (scope.reads(left) and scope.reads(right)):
+    for question in found:
+        if question.internal and not (question.kind == "equal" and scope.reads(question.left, question.right)):
             continue  # JAX's caches compare with the sizes of earlier traces
+        if question.kind != "equal":
+            why = WHY[question.kind].format(scope.size(question.left))
+            raise Undecidable(f"the function {why}, or put a number for the size ({question.line})")
+        left, right = question.left, question.right
         difference = scope.size(left) - scope.size(right)
-        key = (difference, internal)
-        unique.setdefault(key, Comparison(difference, f"{left} == {right}", line, internal))
+        comparison = Comparison(difference, f"{left} == {right}", question.line, question.internal)
+        unique.setdefault((difference, question.internal), comparison)
     return tuple(unique.values())
 
 
@@ -365,6 +296,6 @@ def shape_of(atom: Any) -> tuple[int, ...]:
 
 @lru_cache(maxsize=1)
 def all_primitives() -> dict[str, Primitive]:
-    """Every primitive that this JAX exports, by name."""
-    found = {p.name: p for p in vars(prims).values() if isinstance(p, Primitive)}
+    """Every primitive that this JAX exports, by name, and those that it has not exported yet (split, tile, stack)."""
+    found = {p.name: p for module in (lax_internal, prims) for p in vars(module).values() if isinstance(p, Primitive)}
     return {**found, dim_as_value_p.name: dim_as_value_p, jit_p.name: jit_p}

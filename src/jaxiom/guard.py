@@ -1,0 +1,153 @@
+"""Watching what a function asks of symbolic sizes while it is traced. With `trace`, all that knows JAX's internals.
+
+JAX answers a comparison `==` of sizes that it cannot decide with False, and `if h % 2:` with True, silently. Every such
+question is noted while tracing; the prover then proves the other branch too, or excludes it. What a note could not
+follow (a dictionary asked by a size, a size written as text, an error of JAX's that the function catches) makes the
+claim undecided.
+"""
+
+import contextlib
+import sys
+from collections.abc import Callable, Iterator
+from contextvars import ContextVar
+from dataclasses import dataclass
+from numbers import Number
+from pathlib import Path
+from typing import Any
+
+import jax
+from jax._src.export import shape_poly
+from jax.errors import InconclusiveDimensionOperation
+
+JAX_HOME = str(Path(jax.__file__).parent)
+OWN_HOME = str(Path(__file__).parent)
+
+
+@dataclass(frozen=True)
+class Question:
+    """Something that a function asked of a size.
+
+    Attributes:
+        kind: "equal" (left == right, undecided and taken as False; `if left:` asks left == 0 and is taken as True),
+            "unanswered" (JAX raised an error), "lookup" (by hash), "text" (written out).
+        line: where.
+        internal: whether JAX itself asked, not the user's code.
+    """
+
+    kind: str
+    left: Any
+    right: Any
+    line: str
+    internal: bool
+
+
+ASKED: ContextVar[list[Question] | None] = ContextVar("jaxiom_questions", default=None)
+
+
+@contextlib.contextmanager
+def watching() -> Iterator[list[Question]]:
+    """Collect the questions of everything traced inside."""
+    found: list[Question] = []
+    token = ASKED.set(found)
+    try:
+        yield found
+    finally:
+        ASKED.reset(token)
+
+
+def asker(through_jax_sizes: bool) -> tuple[str, str]:
+    """Who asks: the file, and `file:line`. `through_jax_sizes` looks behind JAX's own size arithmetic."""
+    skipped = {__file__, shape_poly.__file__} if through_jax_sizes else {__file__}
+    frame = sys._getframe(1)
+    while frame is not None and frame.f_code.co_filename in skipped:
+        frame = frame.f_back
+    if frame is None:
+        return "", "unknown"
+    return frame.f_code.co_filename, f"{frame.f_code.co_filename}:{frame.f_lineno}"
+
+
+def note(kind: str, left: Any, right: Any = None, *, through_jax_sizes: bool = True) -> None:
+    """Note a question, if anybody watches."""
+    found = ASKED.get()
+    if found is not None:
+        file, line = asker(through_jax_sizes)
+        found.append(Question(kind, left, right, line, file.startswith(JAX_HOME)))
+
+
+def undecided(left: Any, right: Any) -> bool:
+    """Whether JAX's answer False to `left == right` means only that it does not know. 7.0 is 7, though JAX does not
+    compare it; no size is 7.5."""
+    if isinstance(right, shape_poly._DimExpr):
+        return right.scope is left.scope and shape_poly.is_symbolic_dim(left - right)
+    return isinstance(right, Number) and is_whole(right) and shape_poly.is_symbolic_dim(left - whole(right))
+
+
+def is_whole(value: Any) -> bool:
+    """Whether a number is a whole one: 7.0 is."""
+    try:
+        return int(value) == value
+    except (TypeError, ValueError, OverflowError):
+        return False
+
+
+def whole(value: Any) -> int:
+    return int(value)
+
+
+def install() -> None:
+    """Make JAX's size expressions tell what they are asked."""
+    dimension: Any = shape_poly._DimExpr
+    plain_eq, plain_hash = dimension.__eq__, dimension.__hash__
+
+    def equal(self: Any, other: Any) -> bool:
+        same = plain_eq(self, other)
+        if not same and ASKED.get() is not None and undecided(self, other):
+            note("equal", self, other if isinstance(other, shape_poly._DimExpr) else whole(other))
+        return same
+
+    def truth(self: Any) -> bool:
+        note("equal", self, 0)
+        return True
+
+    def hashed(self: Any) -> int:
+        note_of_user("lookup", self)
+        return plain_hash(self)
+
+    dimension.__eq__, dimension.__bool__, dimension.__hash__ = equal, truth, hashed
+    for name in ("__ge__", "__gt__", "__le__", "__lt__", "__int__"):
+        setattr(dimension, name, noting_failure(getattr(dimension, name)))
+    for name in ("__str__", "__repr__"):
+        setattr(dimension, name, noting_text(getattr(dimension, name)))
+
+
+def note_of_user(kind: str, dim: Any) -> None:
+    """Note what the user's own code does directly. Libraries key their caches by shapes and name sizes in messages:
+    that keeps the meaning."""
+    if ASKED.get() is not None:
+        file, _ = asker(through_jax_sizes=False)
+        if not file.startswith((JAX_HOME, OWN_HOME)) and "site-packages" not in file:
+            note(kind, dim, through_jax_sizes=False)
+
+
+def noting_failure(method: Callable[..., Any]) -> Callable[..., Any]:
+    """Note a question that JAX refuses to answer: the function may catch the error and go on."""
+
+    def guarded(self: Any, *others: Any) -> Any:
+        try:
+            return method(self, *others)
+        except InconclusiveDimensionOperation:
+            note("unanswered", self)
+            raise
+
+    return guarded
+
+
+def noting_text(method: Callable[..., str]) -> Callable[..., str]:
+    def guarded(self: Any) -> str:
+        note_of_user("text", self)
+        return method(self)
+
+    return guarded
+
+
+install()
