@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from math import prod
 
 from jaxiom.errors import Undecidable
-from jaxiom.polyhedra.form import Form, Sizes, add, join, linear
+from jaxiom.polyhedra.form import Form, Sizes, add, join, positions
 from jaxiom.polyhedra.polynomial import Polynomial, fully_affine, lift
 from jaxiom.polyhedra.world import World
 
@@ -67,12 +67,13 @@ def block_link(
     """The constraints that make positions in two lists of factors equal."""
     if len(left) == len(right) == 1:
         return [f"{a[0]} = {b[0]}"]
-    here, there = linear(left, a), linear(right, b)
-    if here is None or there is None:
+    here, there = positions(left, a), positions(right, b)
+    if not here or not there:
         raise Misaligned(
             f"the axis with factors {written(left)} is matched with {written(right)}: the positions are not affine"
         )
-    return [f"{here} = {there}"]
+    cases = [f"({c} and {d} and {x} = {y})" for c, x in here for d, y in there]
+    return [cases[0] if len(cases) == 1 else f"({' or '.join(cases)})"]
 
 
 def links(world: World, left: Sizes, right: Sizes, a: Sequence[str], b: Sequence[str]) -> list[str]:

@@ -12,10 +12,12 @@ import itertools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from math import prod
 
 import islpy as isl
 
-from jaxiom.polyhedra.polynomial import Polynomial, isl_text, lift
+from jaxiom.errors import Undecidable
+from jaxiom.polyhedra.polynomial import Polynomial, fully_affine, isl_text, lift
 from jaxiom.polyhedra.settle import settle
 from jaxiom.polyhedra.world import World, names
 
@@ -39,7 +41,8 @@ class Term:
 @dataclass(frozen=True)
 class Form:
     """A tensor. `axes` has, for each axis, the sizes of its factors, outermost first: an axis that merges axes of
-    symbolic size keeps them apart; an axis of size 1 has none. `kind` is "real" or "int"."""
+    symbolic size keeps them apart; an axis of size 1 has none. `kind` is "real", "int" or "bool" (1 where it
+    holds)."""
 
     axes: tuple[Sizes, ...]
     terms: tuple[Term, ...]
@@ -59,8 +62,24 @@ class Form:
         return replace(self, terms=tuple(replace(t, weight=t.weight * by) for t in self.terms if by))
 
 
+class Missing(Form):
+    """NaN or infinity: it may be moved and left unchosen by a select, and nothing else."""
+
+    def __init__(self, axes: Sequence[Sizes] = ()):
+        object.__setattr__(self, "axes", tuple(axes))
+        object.__setattr__(self, "kind", "missing")
+
+    @property
+    def terms(self) -> tuple[Term, ...]:  # pyright: ignore[reportIncompatibleVariableOverride]
+        raise Undecidable("NaN or infinity may take part in the result; the meaning is over the real numbers")
+
+
 Link = Callable[[Sequence[Sequence[str]]], list[str]]
 """Constraints between output indices and operands' indices, given how each is written: links([out, a, b, extra])."""
+
+
+Ties = Callable[[Sequence[Sequence[int]]], Sequence[tuple[isl.Set, Sequence[int]]]]
+"""Sets, each with the positions at which its indices stand, given the positions of [out, a, b, ..., extra]."""
 
 
 def join(
@@ -70,20 +89,21 @@ def join(
     link: Link,
     *,
     extra: int = 0,
-    within: isl.Set | None = None,
+    ties: Ties | None = None,
     weight: Callable[[Sequence[Sequence[int]]], Polynomial] | None = None,
 ) -> Form:
     """The form whose entry at o is the sum, over all indices of the operands (and `extra` indices more) that `link`
     ties to o, of the product of the operands' entries. Every operation that moves, multiplies or sums is one of these.
 
-    `within` restricts the output indices further; `weight` is a factor more, given the positions of each group.
+    `ties` are sets that hold of some of the indices besides; `weight` is a factor more; both are given the positions
+    of each group.
     """
     axes = tuple(tuple(a) for a in axes)
     atoms = tuple(itertools.chain(*axes))
     kind = "int" if operands and all(f.kind == "int" for f in operands) else "real"
     terms: list[Term] = []
     for chosen in itertools.product(*(f.terms for f in operands)):
-        term = joined_term(world, atoms, operands, chosen, link, extra, within, weight)
+        term = joined_term(world, atoms, operands, chosen, link, extra, ties, weight)
         terms += settle(world, len(atoms), term)
     return Form(axes, tuple(terms), kind)
 
@@ -95,7 +115,7 @@ def joined_term(
     chosen: Sequence[Term],
     link: Link,
     extra: int,
-    within: isl.Set | None,
+    ties: Ties | None,
     weight: Callable[[Sequence[Sequence[int]]], Polynomial] | None,
 ) -> Term:
     """One term of a join, before it is settled. Tuple: outputs, all m in the order of names, everything else."""
@@ -122,8 +142,8 @@ def joined_term(
     points = world.set(at, constraints).intersect_params(world.domain)
     for term, layout in zip(chosen, layouts, strict=True):
         points = points.intersect(world.embed(term.points, at, layout))
-    if within is not None:
-        points = points.intersect(world.embed(within, at, range(len(atoms))))
+    for tie, where in ties(groups) if ties else ():
+        points = points.intersect(world.embed(tie, at, where))
     total, divisors = weight(groups) if weight else lift(1), []
     for term, layout in zip(chosen, layouts, strict=True):
         moved = dict(enumerate(layout))
@@ -163,11 +183,25 @@ def linear(sizes: Sequence[Polynomial], indices: Sequence[str]) -> str | None:
     return " + ".join(parts) or "0"
 
 
-def affine_weight(polynomial: Polynomial) -> str | None:
-    """A weight as an isl text, None where it is not affine with whole coefficients."""
-    if not polynomial.is_affine or polynomial.denominator != 1:
+MOST_CASES = 16
+"""Outer factors up to this size are told apart value by value where an inner one is symbolic."""
+
+
+def positions(sizes: Sequence[Polynomial], indices: Sequence[str]) -> list[tuple[str, str]] | None:
+    """The row-major position as (condition, isl text), case by case: where a factor of small number lies outside one
+    of symbolic size, each of its values is a case. None where that does not make it affine."""
+    plain = linear(sizes, indices)
+    if plain is not None:
+        return [("true", plain)]
+    inner = positions(sizes[1:], indices[1:])
+    stride = prod(sizes[1:], start=lift(1))
+    if inner is None or not (sizes[0].is_constant and sizes[0].value <= MOST_CASES and fully_affine(stride)):
         return None
-    return isl_text(polynomial)
+    return [
+        (f"{indices[0]} = {v} and {condition}", f"{isl_text(stride * v)} + {text}")
+        for v in range(int(sizes[0].value))
+        for condition, text in inner
+    ]
 
 
 def add(a: Form, b: Form) -> Form:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 import islpy as isl
 
 from jaxiom.errors import Undecidable
-from jaxiom.polyhedra.polynomial import Atom, Polynomial, fully_affine, isl_text, lift
+from jaxiom.polyhedra.polynomial import Atom, Polynomial, Variable, fully_affine, isl_text, lift
 from jaxiom.polyhedra.zero import vanishes
 
 OPERATIONS = 40_000_000
@@ -112,6 +112,24 @@ class World:
             constraints.append(f"_{at} = {isl_text(atom)}")
             values[variable] = Polynomial.variable(at)
         return constraints, polynomial.substitute(values), len(values)
+
+    def simplify(self, size: Polynomial) -> Polynomial:
+        """Resolve remainders and quotients by sizes where the allowed sizes leave one answer: -1 % n is n - 1."""
+
+        def look(variable: Variable) -> Polynomial:
+            plain = Polynomial.variable(variable)
+            if not isinstance(variable, Atom) or variable.operation in ("max", "min") or fully_affine(plain):
+                return plain
+            left, right = variable.left, variable.right
+            if not (fully_affine(left) and fully_affine(right)):
+                return plain
+            for times in (0, -1):
+                rest = f"{isl_text(left)} - {times}*({isl_text(right)})"
+                if self.domain.is_subset(self.condition(f"0 <= {rest} < {isl_text(right)}")):
+                    return lift(times) if variable.operation == "floordiv" else left - times * right
+            return plain
+
+        return size.substitute(look) if any(isinstance(v, Atom) for v in size.variables) else size
 
     def condition(self, text: str) -> isl.Set:
         """A parameter set."""

@@ -27,10 +27,10 @@ def literal_number(value: Any, aval: Any, simplest: bool = False) -> Fraction:
     `simplest` reads a float as the simplest rational within half an ulp (0.11111111 as 1/9).
 
     Raises:
-        Unsupported: NaN, infinity, complex or boolean.
+        Unsupported: NaN, infinity or complex.
     """
     dtype = np.dtype(aval.dtype)
-    if jax.numpy.issubdtype(dtype, np.integer):
+    if jax.numpy.issubdtype(dtype, np.integer) or dtype == np.bool_:
         return Fraction(int(value))
     if not jax.numpy.issubdtype(dtype, np.floating):
         raise Unsupported(f"the constant {value} of dtype {dtype.name}: jaxiom reads real numbers and integers")
@@ -76,7 +76,7 @@ def constant_form(world: World, array: np.ndarray, number: Callable[[Any], Fract
     `number` gives an entry its exact value.
     """
     axes = [atomic(world, lift(d)) for d in array.shape]
-    kind = "int" if np.issubdtype(array.dtype, np.integer) else "real"
+    kind = "bool" if array.dtype == np.bool_ else "int" if np.issubdtype(array.dtype, np.integer) else "real"
     if array.size and (array == array.flat[0]).all():
         return spread(world, scalar(world, number(array.flat[0]), kind), axes, ())
     if array.size <= ENTRY_BY_ENTRY:
@@ -84,7 +84,7 @@ def constant_form(world: World, array: np.ndarray, number: Callable[[Any], Fract
         for index in np.ndindex(array.shape):
             kept = [i for i, d in zip(index, array.shape, strict=True) if d != 1]
             here = world.set(len(kept), [f"_{p} = {i}" for p, i in enumerate(kept)]).intersect_params(world.domain)
-            terms += join(world, axes, [scalar(world, number(array[index]), kind)], lambda g: [], within=here).terms
+            terms += join(world, axes, [scalar(world, number(array[index]), kind)], lambda g: [], ties=lambda g, here=here: [(here, g[0])]).terms
         return Form(tuple(axes), tuple(terms), kind)
     if not np.isfinite(np.asarray(array, np.float64)).all():
         raise Unsupported("a constant array holds NaN or infinity, which are not numbers of the reals")

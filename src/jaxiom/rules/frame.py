@@ -11,7 +11,7 @@ import numpy as np
 from jaxiom.errors import InternalDisagreement, Undecidable, Unsupported
 from jaxiom.interpret import Step
 from jaxiom.polyhedra.axes import atomic, product
-from jaxiom.polyhedra.form import Form, Sizes, linear, scalar
+from jaxiom.polyhedra.form import Form, Missing, Sizes, linear, scalar
 from jaxiom.polyhedra.polynomial import Polynomial, fully_affine
 from jaxiom.polyhedra.world import World
 from jaxiom.rules.constants import CONSTANT, constant_form, literal_number
@@ -45,11 +45,13 @@ class Frame:
         return tuple(self.read_as)
 
     def size(self, dim: Any) -> Polynomial:
-        return self.scope.size(dim)
+        return self.world.simplify(self.scope.size(dim))
 
     def literal(self, value: Any, aval: Any) -> Form:
         """A number (the binary fraction that it is), or a constant array."""
         if np.ndim(value) == 0:
+            if kind_of(aval.dtype) == "real" and not np.isfinite(np.asarray(value, np.float64)):
+                return Missing()
             number = self.number(value, aval)
             return scalar(self.world, number, kind_of(aval.dtype))
         form = constant_form(self.world, np.asarray(value), lambda v: self.number(v, aval))
@@ -111,4 +113,6 @@ def kind_of(dtype: Any) -> str:
         return "real"
     if jax.numpy.issubdtype(dtype, np.integer):
         return "int"
+    if np.dtype(dtype) == np.bool_:
+        return "bool"
     raise Unsupported(f"values of dtype {np.dtype(dtype).name}: jaxiom reads real numbers and integers")

@@ -5,9 +5,12 @@ Its rules are written apart from the explicit ones; the prover holds the two aga
 
 from functools import partial
 
+import islpy as isl
+
 from jaxiom.interpret import Table
 from jaxiom.polyhedra.form import Form
 from jaxiom.rules import polyhedral_arithmetic as arithmetic
+from jaxiom.rules import polyhedral_indices as indices
 from jaxiom.rules import polyhedral_moves as moves
 from jaxiom.rules import polyhedral_sums as sums
 from jaxiom.rules.frame import Frame
@@ -19,7 +22,7 @@ RULES = {
     "sub": arithmetic.sub,
     "mul": arithmetic.mul,
     "neg": arithmetic.neg,
-    "div": arithmetic.div,
+    "div": indices.div,
     "square": arithmetic.square,
     "integer_pow": arithmetic.integer_pow,
     "convert_element_type": arithmetic.convert_element_type,
@@ -37,6 +40,30 @@ RULES = {
     "slice": moves.slice,
     "rev": moves.rev,
     "concatenate": moves.concatenate,
+    "split": moves.split_axis,
+    "stack": moves.stack,
+    "tile": moves.tile,
+    "iota": indices.iota,
+    "eq": indices.comparison("="),
+    "ne": indices.comparison("!="),
+    "lt": indices.comparison("<"),
+    "le": indices.comparison("<="),
+    "gt": indices.comparison(">"),
+    "ge": indices.comparison(">="),
+    "and": indices.logic(isl.Set.intersect),
+    "or": indices.logic(isl.Set.union),
+    "xor": indices.logic(lambda a, b: a.union(b).subtract(a.intersect(b))),
+    "not": indices.logical_not,
+    "max": indices.whole_number("_v = max(_a0, _a1)"),
+    "min": indices.whole_number("_v = min(_a0, _a1)"),
+    "rem": indices.by_number(indices.remainder),
+    "sign": indices.sign,
+    "clamp": indices.clamp,
+    "select_n": indices.select_n,
+    "cumsum": indices.cumsum,
+    "reduce_window_sum": indices.reduce_window_sum,
+    "dynamic_slice": indices.dynamic_slice,
+    "gather": indices.gather,
 }
 """A line a primitive; each rule is called as rule(frame, step, *operands, **parameters)."""
 

@@ -11,7 +11,8 @@ import numpy as np
 from jaxiom.errors import Undecidable
 from jaxiom.interpret import Step
 from jaxiom.polyhedra.axes import finer, plus, product, refactor
-from jaxiom.polyhedra.form import Form, join, scalar, spread
+from jaxiom.polyhedra.equality import collect, regions
+from jaxiom.polyhedra.form import Form, Missing, Term, join, scalar, spread
 from jaxiom.polyhedra.polynomial import Atom, Polynomial, isl_text
 from jaxiom.rules.frame import Frame, equal, kind_of
 
@@ -79,8 +80,6 @@ def integer_pow(on: Frame, step: Step, a: Form, *, y: int) -> Form:
 
 
 def div(on: Frame, step: Step, a: Form, b: Form) -> Form:
-    if a.kind == "int":
-        raise step.refuse("division of integers rounds; divide floats, or the sizes with // in the shape")
     a, b = match(on, step, a, b)
     return times(on, a, reciprocal(on, step, b))
 
@@ -89,21 +88,33 @@ def reciprocal(on: Frame, step: Step, b: Form) -> Form:
     """1 / b where b is a number, a size, or a polynomial of indices that isl proves nonzero."""
     if any(t.monomial for t in b.terms):
         raise step.refuse("division by a tensor that depends on the inputs")
-    if len(b.terms) != 1:
-        raise step.refuse("division by zero" if not b.terms else "division by a tensor given by several cases")
-    (term,) = b.terms
-    full = on.world.set(len(b.atoms), on.world.box(b.atoms)).intersect_params(on.world.domain)
-    footprint = term.points.project_out(
-        isl.dim_type.set, len(b.atoms), term.points.dim(isl.dim_type.set) - len(b.atoms)
-    )
-    if not full.is_subset(footprint):
-        raise step.refuse("division by a tensor that is zero somewhere")
+    count = len(b.atoms)
+    cells = regions(on.world, count, (), collect(on.world, count, b.terms))
+    zero = on.world.set(count, on.world.box(b.atoms)).intersect_params(on.world.domain)
+    for cell in cells:
+        zero = zero.subtract(
+            cell.points.project_out(isl.dim_type.set, count, cell.points.dim(isl.dim_type.set) - count)
+        )
+    if not zero.is_empty():
+        if count:
+            raise step.refuse("division by a tensor that is zero somewhere")
+        on.world.narrow(zero.params(), f"not {described(zero.params(), on.world.domain)}")
+    return replace(b, terms=tuple(inverse(on, step, cell) for cell in cells), kind="real")
+
+
+def described(excluded: isl.Set, domain: isl.Set) -> str:
+    """A set of sizes in words."""
+    return str(excluded.gist(domain)).split(":", 1)[-1].strip(" {}") or "any size"
+
+
+def inverse(on: Frame, step: Step, term: Term) -> Term:
+    """One case of a divisor, inverted; the sizes at which it is zero are left out."""
     divisor = term.weight
     numerator = product(list(term.divisors))
     if divisor.is_constant:
-        return replace(b, terms=(replace(term, weight=numerator * (1 / divisor.value), divisors=()),), kind="real")
+        return replace(term, weight=numerator * (1 / divisor.value), divisors=())
     exclude_zeros(on, step, term.points, divisor)
-    return replace(b, terms=(replace(term, weight=numerator, divisors=(divisor,)),), kind="real")
+    return replace(term, weight=numerator, divisors=(divisor,))
 
 
 def exclude_zeros(on: Frame, step: Step, points: isl.Set, divisor: Polynomial) -> None:
@@ -127,6 +138,10 @@ def convert_element_type(on: Frame, step: Step, x: Form, *, new_dtype: Any, weak
     # weak_type only steers JAX's promotion, which has happened.
     step.expect(sharding=(sharding, None))
     target = kind_of(new_dtype)
+    if isinstance(x, Missing):
+        return x
+    if target == "bool" and x.kind != "bool":
+        raise step.refuse("a conversion to bool asks which entries are zero")
     if x.kind == "real" and target == "int":
         raise step.refuse(f"a conversion from float to {np.dtype(new_dtype).name} truncates")
     source = np.dtype(step.ins[0].dtype)

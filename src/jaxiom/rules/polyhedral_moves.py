@@ -7,9 +7,9 @@ from typing import Any
 
 from jaxiom.errors import BadShape, Undecidable
 from jaxiom.interpret import Step
-from jaxiom.polyhedra.axes import atomic, finer, links, plus, product
+from jaxiom.polyhedra.axes import atomic, finer, links, plus, product, refactor
 from jaxiom.polyhedra.axes import reshape as reshaped
-from jaxiom.polyhedra.form import Form, Sizes, join, scalar, spread
+from jaxiom.polyhedra.form import Form, Missing, Sizes, join, scalar, spread
 from jaxiom.polyhedra.polynomial import Atom, Polynomial, fully_affine, isl_text, lift
 from jaxiom.polyhedra.world import World
 from jaxiom.rules.frame import Frame, Names, equal, split
@@ -26,6 +26,8 @@ def broadcast_in_dim(
 ) -> Form:
     # With symbolic sizes JAX passes them as operands too; `shape` says the same.
     step.expect(sharding=(sharding, None))
+    if isinstance(x, Missing):
+        return Missing(on.new_axes(shape))
     axes: list[Sizes] = []
     source = {d: i for i, d in enumerate(broadcast_dimensions)}
     stretched: set[int] = set()
@@ -160,7 +162,7 @@ def fill(on: Frame, axes: Sequence[Sizes], x: Form, link: Callable[..., list[str
     outside = on.world.set(len(atoms), on.world.box(atoms)).intersect_params(on.world.domain)
     for term in landed.terms:
         outside = outside.subtract(term.points)
-    return join(on.world, axes, [value], lambda g: [], within=outside)
+    return join(on.world, axes, [value], lambda g: [], ties=lambda g: [(outside, g[0])])
 
 
 def concatenate(on: Frame, step: Step, *parts: Form, dimension: int) -> Form:
@@ -190,6 +192,57 @@ def concatenate(on: Frame, step: Step, *parts: Form, dimension: int) -> Form:
     if result is None:
         raise step.refuse("nothing to concatenate")
     return result
+
+
+def split_axis(on: Frame, step: Step, x: Form, *, sizes: Sequence[Any], axis: int) -> tuple[Form, ...]:
+    starts = [sum(sizes[:i]) for i in range(len(sizes))]
+    return tuple(piece(on, step, x, axis, on.size(start), on.size(n)) for start, n in zip(starts, sizes, strict=True))
+
+
+def piece(on: Frame, step: Step, x: Form, axis: int, start: Polynomial, size: Polynomial) -> Form:
+    """Entries start ... start + size - 1 along an axis."""
+    axes = [*x.axes[:axis], atomic(on.world, on.affine(size)), *x.axes[axis + 1 :]]
+
+    def link(g: Sequence[Names]) -> list[str]:
+        out, inner = split(g[0], axes), split(g[1], x.axes)
+        found = [line for i in range(len(axes)) if i != axis for line in equal(out[i], inner[i])]
+        here, there = on.position(axes[axis], out[axis], step), on.position(x.axes[axis], inner[axis], step)
+        return [*found, f"{there} = {here} + {isl_text(on.affine(start))}"]
+
+    return join(on.world, axes, [x], link)
+
+
+def stack(on: Frame, step: Step, *parts: Form, axis: int) -> Form:
+    common = [finer_of_all(on.world, [p.axes[i] for p in parts]) for i in range(len(parts[0].axes))]
+    axes = [*common[:axis], atomic(on.world, lift(len(parts))), *common[axis:]]
+    result: Form | None = None
+    for k, part in enumerate(parts):
+        part = refactor(on.world, part, common)
+
+        def link(g: Sequence[Names], k: int = k) -> list[str]:
+            out = split(g[0], axes)
+            return [
+                *(f"{i} = {k}" for i in out[axis]),
+                *equal([i for d, o in enumerate(out) if d != axis for i in o], g[1]),
+            ]
+
+        placed = join(on.world, axes, [part], link)
+        result = placed if result is None else plus(on.world, result, placed)
+    if result is None:
+        raise step.refuse("nothing to stack")
+    return result
+
+
+def tile(on: Frame, step: Step, x: Form, *, reps: Sequence[Any]) -> Form:
+    """Repeats lie outside: entry o of an axis is entry o mod size."""
+    outer = [atomic(on.world, on.affine(on.size(r))) for r in reps]
+    axes = [(*r, *axis) for r, axis in zip(outer, x.axes, strict=True)]
+
+    def link(g: Sequence[Names]) -> list[str]:
+        out, inner = split(g[0], axes), split(g[1], x.axes)
+        return [line for o, i, r in zip(out, inner, outer, strict=True) for line in equal(o[len(r) :], i)]
+
+    return join(on.world, axes, [x], link)
 
 
 def finer_of_all(world: World, axes: Sequence[Sizes]) -> Sizes:
