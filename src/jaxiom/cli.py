@@ -1,0 +1,166 @@
+"""The shell: `jaxiom verify`, `jaxiom prove`, `jaxiom measure`. What is heavy is imported inside the commands."""
+
+import json
+import sys
+from collections.abc import Sequence
+from io import TextIOWrapper
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from typer.exceptions import TyperException
+
+from jaxiom.errors import BadInput, JaxiomError
+
+app = typer.Typer(
+    help="Prove that two JAX functions are equal for all inputs and all sizes, or see exactly how far apart they are.",
+    epilog="Exit code 0: every claim came out as declared; 1: one did not; 2: bad input.",
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+Paths = Annotated[
+    list[str] | None,
+    typer.Argument(
+        metavar="PATH",
+        help="Files or folders of claims, or FILE::NAME for one of them. Default: the folder proofs.",
+        show_default=False,
+    ),
+]
+Keyword = Annotated[str, typer.Option("-k", metavar="TEXT", help="Only claims with TEXT in their name or title.")]
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON document, and nothing else.")]
+
+
+@app.callback(invoke_without_command=True)
+def options(
+    context: typer.Context,
+    version: Annotated[bool, typer.Option("--version", help="Print the version and exit.")] = False,
+) -> None:
+    if version:
+        from jaxiom import __version__
+
+        print(f"jaxiom {__version__}")
+        raise typer.Exit
+    if context.invoked_subcommand is None:
+        print(context.get_help())
+        raise typer.Exit(2)
+
+
+@app.command()
+def verify(
+    paths: Paths = None,
+    keyword: Keyword = "",
+    report: Annotated[Path, typer.Option(metavar="PATH", help="Where to write the report.")] = Path("report.html"),
+    small: Annotated[bool, typer.Option("--small", help="Measure at reduced sizes, for a quick check.")] = False,
+    as_json: Json = False,
+) -> int:
+    """Prove the claims, measure them at their real sizes, and write a report."""
+    from jaxiom import verification
+    from jaxiom.measurement import Measurement
+    from jaxiom.terminal import Terminal, summary
+
+    with Terminal(quiet=as_json) as terminal:
+        found = verification.run(paths or (), report=report, small=small, keyword=keyword, progress=terminal)
+    if as_json:
+        show_json(found.record())
+    else:
+        terminal.say(summary(found.outcomes), whole=True)
+        for claim, measured in found.measurements.items():
+            told = measured.sentence if isinstance(measured, Measurement) else f"not measured: {measured}"
+            terminal.say(f"{claim.title}\n  {told}", whole=True)
+    return found.exit_code
+
+
+@app.command()
+def prove(paths: Paths = None, keyword: Keyword = "", as_json: Json = False) -> int:
+    """Prove the claims: a line for each, then a summary."""
+    from jaxiom.discovery import discover
+    from jaxiom.terminal import Terminal, summary
+    from jaxiom.verification import Run, prove_claims
+
+    with Terminal(quiet=as_json) as terminal:
+        found = Run(prove_claims(discover(paths or (), keyword), terminal))
+    if as_json:
+        show_json([o.record() for o in found.outcomes])
+    else:
+        terminal.say(summary(found.outcomes), whole=True)
+    return found.exit_code
+
+
+@app.command()
+def measure(
+    target: Annotated[str, typer.Argument(metavar="FILE::NAME", help="The claim.", show_default=False)],
+    at: Annotated[str, typer.Option(metavar="SIZES", help="As n=8,h=14. Default: the sizes that it declares.")] = "",
+    dtype: Annotated[str, typer.Option(help="float32, float64, bfloat16 or float16.")] = "float32",
+    precision: Annotated[str, typer.Option(help="Of matrix products: default, high or highest.")] = "default",
+    device: Annotated[str, typer.Option(help="cpu, gpu or tpu. Default: the one that JAX chooses.")] = "",
+    seed: Annotated[int, typer.Option(help="Of the random inputs.")] = 0,
+    eager: Annotated[bool, typer.Option("--eager", help="Hold each side against itself run op by op, too.")] = False,
+    as_json: Json = False,
+) -> int:
+    """Run one claim at real sizes: how much of the difference is algebra, how much rounding? A finding exits with 1."""
+    sizes = read_sizes(at)
+    from jaxiom.discovery import discover
+    from jaxiom.measuring import measure
+    from jaxiom.terminal import Terminal
+
+    claims = discover([target])
+    if len(claims) > 1:
+        raise BadInput(f"{target}: holds {len(claims)} claims; choose one: {', '.join(f'::{c.name}' for c in claims)}")
+    (claim,) = claims
+    with Terminal() as terminal, claim.naming():
+        terminal.begin(f"measuring: {claim.title}", 0, 1)
+        found = measure(
+            claim, at=sizes, dtype=dtype, precision=precision, devices=device or None, seed=seed, eager=eager
+        )
+    if as_json:
+        show_json(found.to_json())
+    else:
+        terminal.say(f"{claim.title}\n{found}", whole=True)
+    return 1 if found.verdict == "finding" else 0
+
+
+def read_sizes(text: str) -> dict[str, int]:
+    """Sizes as the shell writes them.
+
+    >>> read_sizes("n=8, h=14")
+    {'n': 8, 'h': 14}
+    """
+    found: dict[str, int] = {}
+    for part in filter(None, (p.strip() for p in text.split(","))):
+        name, _, value = (p.strip() for p in part.partition("="))
+        if not name or name in found or not value.removeprefix("-").isdecimal():
+            raise BadInput(f"--at: {part!r} is not a size with its number, once; write for example --at n=8,h=14")
+        found[name] = int(value)
+    return found
+
+
+def show_json(document: Any) -> None:
+    print(json.dumps(document, indent=2))
+
+
+def complain(text: str) -> None:
+    """One line on stderr."""
+    print(f"jaxiom: {' '.join(text.split())}", file=sys.stderr)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command and return its exit code; every `JaxiomError` becomes one line on stderr.
+
+    >>> main(["--version"])
+    jaxiom 0.1.0
+    0
+    """
+    if isinstance(sys.stdout, TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")  # a mark that this terminal cannot show is no reason to stop
+    try:
+        code = app(args=None if arguments is None else list(arguments), prog_name="jaxiom", standalone_mode=False)
+    except JaxiomError as error:
+        complain(str(error))
+        return 2 if isinstance(error, BadInput) else 1
+    except TyperException as error:
+        complain(f"{error.format_message().rstrip('.')}; see jaxiom --help")
+        return 2
+    if code == 130:
+        complain("stopped")
+    return int(code or 0)
