@@ -121,10 +121,6 @@ def test_arrays_are_held_against_their_shapes(signature: Signature) -> None:
     assert str(other.value) == "inputs: unknown Q; the arrays are X, W"
 
 
-FAULT = "a fault of signature.py, reported"
-
-
-@pytest.mark.xfail(strict=True, reason=FAULT)
 def test_a_complex_input_is_refused() -> None:
     def function(X: Complex[Array, "n"]) -> Any:
         return X
@@ -133,7 +129,6 @@ def test_a_complex_input_is_refused() -> None:
         read_signature([function], {})
 
 
-@pytest.mark.xfail(strict=True, raises=BadShape, reason=FAULT)
 def test_annotations_kept_as_text_are_read() -> None:
     def function(X: Any) -> Any:
         return X

@@ -87,7 +87,10 @@ def read_leaf(value: Any, where: str, name: str) -> Shape | Whole:
     if hasattr(value, "dim_str") and hasattr(value, "dtypes"):  # a jaxtyping annotation
         if not isinstance(value.dtypes, str | list | tuple) or any("float" in str(t) for t in value.dtypes):
             return read_shape(value.dim_str, where)
-        raise BadInput(f"{where}: {value.__name__}: inputs are real; annotate it as Float[Array, {value.dim_str!r}]")
+        raise BadShape(
+            f"{where}: the annotation {value.__name__} is of {', '.join(map(str, value.dtypes))}; inputs are real: "
+            f"annotate it as Float[Array, {value.dim_str!r}]"
+        )
     return read_shape(value, where)
 
 
