@@ -4,7 +4,7 @@ A symbolic trace is right where every comparison of sizes that JAX took as False
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from math import prod
 from typing import Any
@@ -77,6 +77,8 @@ class Scope:
 
     dims: Mapping[str, Any]
     meaning: Mapping[str, Polynomial]
+    # By identity: JAX compares its sizes by arithmetic. The size is kept, so that its identity stays its own.
+    read: dict[int, tuple[Any, Polynomial]] = field(default_factory=dict, compare=False, repr=False)
 
     def dim(self, size: Polynomial) -> Any:
         """A size expression as JAX writes it."""
@@ -100,6 +102,11 @@ class Scope:
         """What a JAX size says, in the user's names."""
         if not isinstance(dim, shape_poly._DimExpr):
             return Polynomial.constant(int(dim))
+        if id(dim) not in self.read:
+            self.read[id(dim)] = (dim, self.read_dim(dim))
+        return self.read[id(dim)][1]
+
+    def read_dim(self, dim: Any) -> Polynomial:
         total = Polynomial()
         for term, coefficient in dim._sorted_terms:
             product = Polynomial.constant(int(coefficient))

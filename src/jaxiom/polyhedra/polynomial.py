@@ -32,7 +32,18 @@ class Atom:
             }[self.operation]()
         )
 
+    @cached_property
+    def hashed(self) -> int:
+        return hash((self.operation, self.left, self.right))
+
+    def __hash__(self) -> int:
+        return self.hashed
+
     def __str__(self) -> str:
+        return self.written
+
+    @cached_property
+    def written(self) -> str:
         if self.operation in ("max", "min"):
             return f"{self.operation}({self.left}, {self.right})"
         sign = "//" if self.operation == "floordiv" else "%"
@@ -48,7 +59,7 @@ def rank(variable: Variable) -> tuple[int, str]:
     """A total order on variables: positions, then names, then atoms."""
     if isinstance(variable, int):
         return (0, f"{variable:06d}")
-    return (1, variable) if isinstance(variable, str) else (2, str(variable))
+    return (1, variable) if isinstance(variable, str) else (2, variable.written)
 
 
 def merge(a: Powers, b: Powers) -> Powers:
@@ -86,11 +97,15 @@ class Polynomial:
         return frozenset(v for powers in self.terms for v, _ in powers)
 
     @cached_property
+    def hashed(self) -> int:
+        return hash(self.value) if self.is_constant else hash(self.key)
+
+    @cached_property
     def key(self) -> frozenset[tuple[Powers, Fraction]]:
         return frozenset(self.terms.items())
 
     def __hash__(self) -> int:
-        return hash(self.value) if self.is_constant else hash(self.key)
+        return self.hashed
 
     def __eq__(self, other: object) -> bool:
         if isinstance(other, int | Fraction):

@@ -9,6 +9,9 @@ from jaxiom.polyhedra.reading import Access, Expression, Summand, Summation
 
 OUTPUT_LETTERS = "pqrstuvyz"
 SUMMED_LETTERS = "ijlmabde"
+GREEK = frozenset(
+    "alpha beta gamma delta epsilon zeta eta theta iota kappa lambda mu nu xi pi rho sigma tau phi chi psi omega".split()
+)
 
 
 def letters(pool: str, taken: set[str]) -> Iterator[str]:
@@ -97,6 +100,11 @@ class Latex(Text):
 
     def polynomial(self, value: Polynomial, names: Mapping[Variable, str]) -> str:
         text = value.text(lambda v: self.atom(v, names), times=r" \, ")
+        first = first_positive(value) if text.startswith("-") else None
+        if first is not None:  # w - k + 1, not -k + w + 1
+            head = first.text(lambda v: self.atom(v, names), times=r" \, ")
+            rest = (value - first).text(lambda v: self.atom(v, names), times=r" \, ")
+            text = f"{head} - {rest.removeprefix('-')}"
         return re.sub(r"(?<![\w{])(\d+)/(\d+)", r"\\frac{\1}{\2}", text)
 
     def atom(self, variable: Variable, names: Mapping[Variable, str]) -> str:
@@ -110,14 +118,14 @@ class Latex(Text):
         return rf"\{variable.operation}({left}, {right})"
 
     def access(self, tensor: str, indices: Sequence[str]) -> str:
-        name = tensor if len(tensor) == 1 else rf"\mathrm{{{tensor.replace('_', ' ')}}}"
+        name = rf"\{tensor}" if tensor in GREEK else tensor if len(tensor) == 1 else rf"\text{{{plain(tensor)}}}"
         return rf"{name}_{{{', '.join(indices)}}}" if indices else name
 
     def total(self, indices: Sequence[str], body: str) -> str:
         return rf"\sum_{{{', '.join(indices)}}} {body}"
 
     def below(self, index: str, size: str | None) -> str:
-        return rf"{index} < {size}" if size else index
+        return rf"{self.variable(index)} < {size}" if size else self.variable(index)
 
     def condition(self, text: str, equality: bool) -> str:
         return rf"\left[ {text} {'=' if equality else chr(92) + 'geq'} 0 \right]"
@@ -130,6 +138,19 @@ class Latex(Text):
 
     def index(self, text: str) -> str:
         return text
+
+
+def first_positive(value: Polynomial) -> Polynomial | None:
+    """The first term with a variable and a positive coefficient, in the order of writing."""
+    for powers, coefficient in sorted(value.terms.items(), key=lambda item: str(item[0])):
+        if powers and coefficient > 0:
+            return Polynomial({powers: coefficient})
+    return None
+
+
+def plain(name: str) -> str:
+    """A name without what LaTeX reads as a command: the key of a pytree can be any text."""
+    return re.sub(r"[^\w .,\[\]'-]", " ", name)
 
 
 def write(expression: Expression, style: Text) -> str:
