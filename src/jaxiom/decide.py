@@ -185,6 +185,9 @@ def misaligned(
 
 def check_outputs(case: Case, signature: Signature) -> None:
     """The two sides must have the same outputs, of the same shapes, not empty for every size."""
+    for side, traced in (("lhs", case.lhs), ("rhs", case.rhs)):
+        if not traced.leaves:
+            raise BadShape(f"{side} returns no array; a side of a claim returns an array or a pytree of arrays")
     if len(case.lhs.leaves) != len(case.rhs.leaves):
         raise BadShape(
             f"lhs returns {len(case.lhs.leaves)} arrays, rhs {len(case.rhs.leaves)}; they must return the same"

@@ -39,7 +39,8 @@ class Witness:
         sizes = ", ".join(f"{k}={v}" for k, v in self.sizes.items()) or "the sizes given"
         inputs = "; ".join(f"{k} {describe(v)}" for k, v in self.inputs.items())
         at = f"{self.leaf}[{', '.join(map(str, self.index))}]"
-        return f"{sizes}: at {at} lhs = {self.lhs}, rhs = {self.rhs} ({inputs})"
+        seen = f"JAX op by op: {self.jax_lhs:g} and {self.jax_rhs:g}"
+        return f"{sizes}: at {at} lhs = {self.lhs}, rhs = {self.rhs} ({seen}) with {inputs}"
 
 
 def describe(value: Any) -> str:

@@ -21,6 +21,10 @@ Names = Sequence[str]
 """How the index names of a group are written in isl's texts."""
 
 
+WRAPPING = frozenset({"add", "sub", "mul", "neg", "square", "integer_pow", "cumsum", "reduce_sum", "dot_general"})
+"""Primitives whose integer results can leave the dtype's range."""
+
+
 @dataclass
 class Frame:
     """What a rule knows besides its operands.
@@ -68,7 +72,9 @@ class Frame:
         return chosen
 
     def check(self, step: Step, value: Form, aval: Any) -> None:
-        """Each axis must have the size that JAX inferred."""
+        """Each axis must have the size that JAX inferred. Arithmetic of integers is noted: they do not wrap here."""
+        if step.primitive in WRAPPING and kind_of(aval.dtype) == "int":
+            self.read_as["integers are read as whole numbers that do not wrap"] = None
         if len(value.axes) != len(aval.shape):
             raise InternalDisagreement(f"{step.primitive}: rank {len(value.axes)} where JAX has {aval.shape}")
         for axis, dim in zip(value.axes, aval.shape, strict=True):

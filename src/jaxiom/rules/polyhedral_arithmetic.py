@@ -159,4 +159,5 @@ def not_zero(size: Polynomial) -> str:
     if len(size.variables) == 1 and size.is_affine and not any(isinstance(v, Atom) for v in size.variables):
         (name,) = size.variables
         return f"{name} != {-size.value / size.by_powers_of(name)[1].value}"
-    return f"{size} != 0"
+    above = Polynomial({powers: c for powers, c in size.terms.items() if c > 0})
+    return f"{above} != {above - size}"
