@@ -51,6 +51,7 @@ class World:
     ranks: dict[str, int] = field(default_factory=dict)
     narrowed: dict[str, isl.Set] = field(default_factory=dict)
     _same: dict[Polynomial, bool] = field(default_factory=dict)
+    _samples: list[dict[str, int]] = field(default_factory=list)
 
     @property
     def prefix(self) -> str:
@@ -85,8 +86,25 @@ class World:
         if difference.is_constant:
             return False
         if difference not in self._same:
-            self._same[difference] = self.is_zero(difference)
+            # An allowed size at which they differ settles it at once.
+            differ = any(difference.evaluate(point) for point in self.samples())
+            self._same[difference] = not differ and self.is_zero(difference)
         return self._same[difference]
+
+    def samples(self) -> list[dict[str, int]]:
+        """A few allowed sizes: any, and one at which nothing is 1."""
+        if not self._samples:
+            large = self.domain.intersect(self.condition(" and ".join(f"{p} >= 2" for p in self.parameters) or "true"))
+            self._samples = [self.sample(d) for d in (self.domain, large) if not d.is_empty()]
+        return self._samples
+
+    def sample(self, domain: isl.Set) -> dict[str, int]:
+        point = domain.sample_point()
+        values = {}
+        for i in range(domain.dim(isl.dim_type.param)):
+            name = str(domain.get_dim_name(isl.dim_type.param, i))
+            values[name] = int(point.get_coordinate_val(isl.dim_type.param, i).to_python())
+        return values
 
     def is_zero(self, size: Polynomial) -> bool:
         """Whether a size expression (not necessarily affine) is 0 for all allowed sizes."""
@@ -162,5 +180,6 @@ class World:
         self.domain = self.domain.subtract(excluded).coalesce()
         self.narrowed[words] = self.domain
         self._same.clear()
+        self._samples.clear()
         if self.domain.is_empty():
             raise Undecidable(f"no size is left: {words} excludes them all")
