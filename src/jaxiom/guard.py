@@ -7,6 +7,7 @@ claim undecided.
 """
 
 import contextlib
+import os
 import sys
 from collections.abc import Callable, Iterator
 from contextvars import ContextVar
@@ -19,8 +20,21 @@ import jax
 from jax._src.export import shape_poly
 from jax.errors import InconclusiveDimensionOperation
 
-JAX_HOME = str(Path(jax.__file__).parent)
-OWN_HOME = str(Path(__file__).parent)
+JAX_HOME = str(Path(jax.__file__).parent) + os.sep
+OWN_HOME = str(Path(__file__).parent) + os.sep
+# The parts of JAX that compare sizes with their own care for symbolic ones (may this axis be broadcast? is it cached?):
+# they keep the meaning whatever the answer. Its NumPy layer and its tree functions answer for the user.
+CAREFUL_PARTS = (
+    "core.py",
+    "lax",
+    "interpreters",
+    "pjit.py",
+    "api.py",
+    "api_util.py",
+    "custom_derivatives.py",
+    "export",
+)
+CAREFUL = tuple(str(Path(JAX_HOME, "_src", part)) for part in CAREFUL_PARTS)
 
 
 @dataclass(frozen=True)
@@ -31,7 +45,8 @@ class Question:
         kind: "equal" (left == right, undecided and taken as False; `if left:` asks left == 0 and is taken as True),
             "unanswered" (JAX raised an error), "lookup" (by hash), "text" (written out).
         line: where.
-        internal: whether JAX itself asked, not the user's code.
+        internal: whether JAX itself asked, with its own care for symbolic sizes.
+        in_jax: whether the line is in JAX's code at all.
     """
 
     kind: str
@@ -39,6 +54,7 @@ class Question:
     right: Any
     line: str
     internal: bool
+    in_jax: bool
 
 
 ASKED: ContextVar[list[Question] | None] = ContextVar("jaxiom_questions", default=None)
@@ -71,7 +87,7 @@ def note(kind: str, left: Any, right: Any = None, *, through_jax_sizes: bool = T
     found = ASKED.get()
     if found is not None:
         file, line = asker(through_jax_sizes)
-        found.append(Question(kind, left, right, line, file.startswith(JAX_HOME)))
+        found.append(Question(kind, left, right, line, file.startswith(CAREFUL), file.startswith(JAX_HOME)))
 
 
 def undecided(left: Any, right: Any) -> bool:

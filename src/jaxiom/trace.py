@@ -262,8 +262,10 @@ def read_comparisons(found: Sequence[Question], scope: Scope) -> tuple[Compariso
     """
     unique: dict[Any, Comparison] = {}
     for question in found:
-        if question.internal and not (question.kind == "equal" and scope.reads(question.left, question.right)):
+        if question.in_jax and not scope.reads(question.left, question.right):
             continue  # JAX's caches compare with the sizes of earlier traces
+        if question.internal and question.kind != "equal":
+            continue
         if question.kind != "equal":
             why = WHY[question.kind].format(scope.size(question.left))
             raise Undecidable(f"the function {why}, or put a number for the size ({question.line})")

@@ -41,12 +41,11 @@ class Term:
 @dataclass(frozen=True)
 class Form:
     """A tensor. `axes` has, for each axis, the sizes of its factors, outermost first: an axis that merges axes of
-    symbolic size keeps them apart; an axis of size 1 has none. `kind` is "real", "int" or "bool" (1 where it
-    holds)."""
+    symbolic size keeps them apart; an axis of size 1 has none. An index tensor is a form without inputs,
+    a condition one that is 1 where it holds."""
 
     axes: tuple[Sizes, ...]
     terms: tuple[Term, ...]
-    kind: str = "real"
 
     @property
     def atoms(self) -> Sizes:
@@ -67,7 +66,6 @@ class Missing(Form):
 
     def __init__(self, axes: Sequence[Sizes] = ()):
         object.__setattr__(self, "axes", tuple(axes))
-        object.__setattr__(self, "kind", "missing")
 
     @property
     def terms(self) -> tuple[Term, ...]:  # pyright: ignore[reportIncompatibleVariableOverride]
@@ -100,12 +98,11 @@ def join(
     """
     axes = tuple(tuple(a) for a in axes)
     atoms = tuple(itertools.chain(*axes))
-    kind = "int" if operands and all(f.kind == "int" for f in operands) else "real"
     terms: list[Term] = []
     for chosen in itertools.product(*(f.terms for f in operands)):
         term = joined_term(world, atoms, operands, chosen, link, extra, ties, weight)
         terms += settle(world, len(atoms), term)
-    return Form(axes, tuple(terms), kind)
+    return Form(axes, tuple(terms))
 
 
 def joined_term(
@@ -161,15 +158,15 @@ def tensor(world: World, name: str, axes: Sequence[Sizes]) -> Form:
     return Form(tuple(tuple(a) for a in axes), (Term((name,), points, lift(1)),))
 
 
-def scalar(world: World, value: Polynomial | Fraction | int, kind: str = "real") -> Form:
+def scalar(world: World, value: Polynomial | Fraction | int) -> Form:
     """A number, or a size used as a number."""
     value = lift(value)
     if not value:
-        return Form((), (), kind)
+        return Form((), ())
     constraints, value, extra = world.flatten(value, 0)
     points = world.set(extra, constraints).intersect_params(world.domain)
     terms = settle(world, 0, Term((), points, value))
-    return Form((), tuple(terms), kind)
+    return Form((), tuple(terms))
 
 
 def linear(sizes: Sequence[Polynomial], indices: Sequence[str]) -> str | None:
@@ -206,7 +203,7 @@ def positions(sizes: Sequence[Polynomial], indices: Sequence[str]) -> list[tuple
 
 def add(a: Form, b: Form) -> Form:
     """The sum of two forms on the same axes."""
-    return Form(a.axes, a.terms + b.terms, "int" if a.kind == b.kind == "int" else "real")
+    return Form(a.axes, a.terms + b.terms)
 
 
 def region(world: World, form: Form) -> isl.Set:

@@ -76,16 +76,16 @@ def constant_form(world: World, array: np.ndarray, number: Callable[[Any], Fract
     `number` gives an entry its exact value.
     """
     axes = [atomic(world, lift(d)) for d in array.shape]
-    kind = "bool" if array.dtype == np.bool_ else "int" if np.issubdtype(array.dtype, np.integer) else "real"
     if array.size and (array == array.flat[0]).all():
-        return spread(world, scalar(world, number(array.flat[0]), kind), axes, ())
+        return spread(world, scalar(world, number(array.flat[0])), axes, ())
     if array.size <= ENTRY_BY_ENTRY:
         terms: list[Term] = []
         for index in np.ndindex(array.shape):
             kept = [i for i, d in zip(index, array.shape, strict=True) if d != 1]
             here = world.set(len(kept), [f"_{p} = {i}" for p, i in enumerate(kept)]).intersect_params(world.domain)
-            terms += join(world, axes, [scalar(world, number(array[index]), kind)], lambda g: [], ties=lambda g, here=here: [(here, g[0])]).terms
-        return Form(tuple(axes), tuple(terms), kind)
+            entry = scalar(world, number(array[index]))
+            terms += join(world, axes, [entry], lambda g: [], ties=lambda g, here=here: [(here, g[0])]).terms
+        return Form(tuple(axes), tuple(terms))
     if not np.isfinite(np.asarray(array, np.float64)).all():
         raise Unsupported("a constant array holds NaN or infinity, which are not numbers of the reals")
     content = array.tobytes() + f"{array.dtype} {array.shape}".encode()

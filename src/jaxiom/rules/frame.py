@@ -57,7 +57,7 @@ class Frame:
             if kind_of(aval.dtype) == "real" and not np.isfinite(np.asarray(value, np.float64)):
                 return Missing()
             number = self.number(value, aval)
-            return scalar(self.world, number, kind_of(aval.dtype))
+            return scalar(self.world, number)
         form = constant_form(self.world, np.asarray(value), lambda v: self.number(v, aval))
         for term in form.terms:
             self.constants.update(dict.fromkeys((t for t in term.monomial if t.startswith(CONSTANT)), form.axes))

@@ -99,7 +99,7 @@ def reciprocal(on: Frame, step: Step, b: Form) -> Form:
         if count:
             raise step.refuse("division by a tensor that is zero somewhere")
         on.world.narrow(zero.params(), f"not {described(zero.params(), on.world.domain)}")
-    return replace(b, terms=tuple(inverse(on, step, cell) for cell in cells), kind="real")
+    return replace(b, terms=tuple(inverse(on, step, cell) for cell in cells))
 
 
 def described(excluded: isl.Set, domain: isl.Set) -> str:
@@ -140,18 +140,19 @@ def convert_element_type(on: Frame, step: Step, x: Form, *, new_dtype: Any, weak
     target = kind_of(new_dtype)
     if isinstance(x, Missing):
         return x
-    if target == "bool" and x.kind != "bool":
+    source = kind_of(step.ins[0].dtype)
+    if target == "bool" and source != "bool":
         raise step.refuse("a conversion to bool asks which entries are zero")
-    if x.kind == "real" and target == "int":
+    if source == "real" and target == "int":
         raise step.refuse(f"a conversion from float to {np.dtype(new_dtype).name} truncates")
-    source = np.dtype(step.ins[0].dtype)
-    if x.kind == target == "real" and jnp.finfo(new_dtype).nmant < jnp.finfo(source).nmant:
-        on.read_as[f"the conversion from {source.name} to {np.dtype(new_dtype).name} is read as exact"] = None
-    return replace(x, kind=target)
+    old = np.dtype(step.ins[0].dtype)
+    if source == target == "real" and jnp.finfo(new_dtype).nmant < jnp.finfo(old).nmant:
+        on.read_as[f"the conversion from {old.name} to {np.dtype(new_dtype).name} is read as exact"] = None
+    return x
 
 
 def dim_as_value(on: Frame, step: Step, *, dim: Any) -> Form:
-    return scalar(on.world, on.size(dim), "int")
+    return scalar(on.world, on.size(dim))
 
 
 def not_zero(size: Polynomial) -> str:

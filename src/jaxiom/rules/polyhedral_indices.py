@@ -1,7 +1,6 @@
 """The polyhedral rules of index tensors and conditions, and of what moves by them: gather, select, windows of sums."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from typing import Any
 
 import islpy as isl
@@ -10,8 +9,17 @@ from jax import lax
 from jaxiom.errors import Undecidable
 from jaxiom.interpret import Rule, Step
 from jaxiom.polyhedra.axes import finer, plus, refactor
-from jaxiom.polyhedra.form import Form, Sizes, join, scalar
-from jaxiom.polyhedra.graphs import compute, condition, everywhere, from_condition, from_graph, graph, restrict
+from jaxiom.polyhedra.form import Form, Missing, Sizes, join, scalar
+from jaxiom.polyhedra.graphs import (
+    common_scale,
+    compute,
+    condition,
+    everywhere,
+    from_condition,
+    from_graph,
+    graph,
+    restrict,
+)
 from jaxiom.polyhedra.polynomial import Polynomial, isl_text
 from jaxiom.polyhedra.settle import SET
 from jaxiom.rules import polyhedral_arithmetic as arithmetic
@@ -19,14 +27,21 @@ from jaxiom.rules.frame import Frame, Names, equal, kind_of, split
 from jaxiom.rules.polyhedral_arithmetic import match
 
 
+def refuse_unless(step: Step, kind: str) -> None:
+    """Refuse operands that are not index tensors ("int") or conditions ("bool")."""
+    if any(kind_of(aval.dtype) != kind for aval in step.ins):
+        words = {"int": "of tensors that are not indices", "bool": "of integers, bit by bit,"}[kind]
+        raise step.refuse(f"{words} it has no rule")
+
+
 def iota(
     on: Frame, step: Step, *dynamic: Form, dtype: Any, shape: Sequence[Any], dimension: int, sharding: Any
 ) -> Form:
     step.expect(sharding=(sharding, None))
     axes = on.new_axes(step.outs[0].shape)
-    one = scalar(on.world, 1, kind_of(dtype))
+    one = scalar(on.world, 1)
     if not axes[dimension]:
-        return Form(tuple(axes), (), kind_of(dtype))
+        return Form(tuple(axes), ())
     at = sum(len(a) for a in axes[:dimension])
     return join(on.world, axes, [one], lambda g: [], weight=lambda g: Polynomial.variable(g[0][at]))
 
@@ -43,7 +58,8 @@ def comparison(relation: str) -> Rule:
 
     def rule(on: Frame, step: Step, a: Form, b: Form) -> Form:
         a, b = common(on, step, a, b)
-        held = compute(on.world, [a, b], f"_a0 {relation} _a1 and _v = 1")
+        scale = common_scale(on.world, [a, b])
+        held = compute(on.world, [a, b], f"_a0 {relation} _a1 and _v = 1", scale)
         return from_condition(a.axes, held.project_out(SET, len(a.atoms), 1))
 
     return rule
@@ -53,8 +69,7 @@ def whole_number(relation: str) -> Rule:
     """A function of index tensors of two arguments; of real ones it is refused."""
 
     def rule(on: Frame, step: Step, a: Form, b: Form) -> Form:
-        if "int" not in (a.kind, b.kind):
-            raise step.refuse("of tensors that are not indices it has no rule")
+        refuse_unless(step, "int")
         a, b = common(on, step, a, b)
         return from_graph(on.world, a.axes, compute(on.world, [a, b], relation))
 
@@ -85,21 +100,21 @@ def remainder(d: int) -> str:
 
 def div(on: Frame, step: Step, a: Form, b: Form) -> Form:
     """Division: of reals exact, of index tensors rounding towards zero."""
-    return by_number(quotient)(on, step, a, b) if a.kind == "int" else arithmetic.div(on, step, a, b)
+    return (
+        by_number(quotient)(on, step, a, b) if kind_of(step.ins[0].dtype) == "int" else arithmetic.div(on, step, a, b)
+    )
 
 
 def sign(on: Frame, step: Step, a: Form) -> Form:
-    if a.kind != "int":
-        raise step.refuse("of tensors that are not indices it has no rule")
+    refuse_unless(step, "int")
     relation = "(_a0 > 0 and _v = 1) or (_a0 = 0 and _v = 0) or (_a0 < 0 and _v = -1)"
     return from_graph(on.world, a.axes, compute(on.world, [a], relation))
 
 
 def clamp(on: Frame, step: Step, low: Form, a: Form, high: Form) -> Form:
-    if a.kind != "int":
-        raise step.refuse("of tensors that are not indices it has no rule")
+    refuse_unless(step, "int")
     low, high = (match_scalar(on, f, a) for f in (low, high))
-    relation = "(_a1 < _a0 and _v = _a0) or (_a1 >= _a0 and _a1 > _a2 and _v = _a2) or (_a0 <= _a1 <= _a2 and _v = _a1)"
+    relation = "_v = min(max(_a1, _a0), _a2)"  # in this order: the upper bound wins where the bounds cross
     return from_graph(on.world, a.axes, compute(on.world, [low, a, high], relation))
 
 
@@ -111,8 +126,7 @@ def logic(combine: Callable[[isl.Set, isl.Set], isl.Set]) -> Rule:
     """Boolean logic of conditions."""
 
     def rule(on: Frame, step: Step, a: Form, b: Form) -> Form:
-        if a.kind != "bool" or b.kind != "bool":
-            raise step.refuse("bitwise logic of integers has no rule")
+        refuse_unless(step, "bool")
         a, b = common(on, step, a, b)
         nowhere = everywhere(on.world, a.axes)
         nowhere = nowhere.subtract(nowhere)
@@ -123,8 +137,7 @@ def logic(combine: Callable[[isl.Set, isl.Set], isl.Set]) -> Rule:
 
 
 def logical_not(on: Frame, step: Step, a: Form) -> Form:
-    if a.kind != "bool":
-        raise step.refuse("bitwise logic of integers has no rule")
+    refuse_unless(step, "bool")
     held = condition(a)
     full = everywhere(on.world, a.axes)
     return from_condition(a.axes, full if held is None else full.subtract(held))
@@ -132,12 +145,14 @@ def logical_not(on: Frame, step: Step, a: Form) -> Form:
 
 def select_n(on: Frame, step: Step, which: Form, *cases: Form) -> Form:
     """A choice by a condition on indices. NaN may stand in a case that is never chosen."""
-    if which.kind != "bool" or len(cases) != 2:
+    if kind_of(step.ins[0].dtype) != "bool" or len(cases) != 2:
         raise step.refuse("a choice among more than two, or by values of the inputs, has no rule")
-    axes = cases[0].axes if cases[0].kind != "missing" else cases[1].axes
-    for other in cases:
-        if other.kind != "missing":
-            axes = [finer(on.world, x, y) for x, y in zip(axes, other.axes, strict=True)]
+    known = [case for case in cases if not isinstance(case, Missing)]
+    if not known:
+        return cases[0]
+    axes = list(known[0].axes)
+    for other in known:
+        axes = [finer(on.world, x, y) for x, y in zip(axes, other.axes, strict=True)]
     full = everywhere(on.world, axes)
     if not which.axes and axes:
         which = join(on.world, axes, [which], lambda g: [])
@@ -146,14 +161,12 @@ def select_n(on: Frame, step: Step, which: Form, *cases: Form) -> Form:
     true = full.subtract(full) if held is None else held
     parts = []
     for case, where in zip(cases, (full.subtract(true), true), strict=True):
-        if case.kind == "missing":
+        if isinstance(case, Missing):
             if not where.is_empty():
                 raise Undecidable(f"{step.primitive} at {step.line} may choose NaN or infinity")
             continue
         parts.append(restrict(on.world, refactor(on.world, case, axes), where))
-    kind = next(c.kind for c in cases if c.kind != "missing")
-    total = parts[0] if len(parts) == 1 else plus(on.world, *parts)
-    return replace(total, kind=kind)
+    return parts[0] if len(parts) == 1 else plus(on.world, *parts)
 
 
 def cumsum(on: Frame, step: Step, x: Form, *, axis: int, reverse: bool) -> Form:
