@@ -7,10 +7,11 @@ true, that case is traced again with the equality put in, or is left out of what
 import itertools
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from fractions import Fraction
 from typing import Any
 
 from jaxiom.errors import BadShape, Undecidable
-from jaxiom.polyhedra.polynomial import Atom, Polynomial, lift
+from jaxiom.polyhedra.polynomial import Atom, Polynomial, all_names, lift
 from jaxiom.polyhedra.world import World
 from jaxiom.signature import Signature
 from jaxiom.sizes import Sizes, read_constraint
@@ -144,14 +145,34 @@ def branches(
             continue
         general = general.subtract(zeros)
         here = replace(sizes, domain=zeros)
-        decided = sizes.domain.is_subset(zeros) and comparison.text in equalities
-        if decided or len(equalities) >= DEEPEST:
+        equality = jax_equality(comparison.difference, signs)
+        if equality is None or equality in equalities or len(equalities) >= DEEPEST:
             excluded.append(f"not {comparison.text} ({comparison.line} asks, and JAX cannot trace that case)")
             continue
         both = " and ".join(filter(None, [words, comparison.text]))
-        yield from branches(lhs, rhs, signature, here, signs, (*equalities, comparison.text), both)
+        yield from branches(lhs, rhs, signature, here, signs, (*equalities, equality), both)
     if not general.is_empty() or excluded:
         yield Case(replace(sizes, domain=general.coalesce()), scope, left, right, words, tuple(excluded))
+
+
+def jax_equality(difference: Polynomial, signs: Signs) -> str | None:
+    """`difference == 0` as a constraint that JAX takes: solved for one of its symbols, or a remainder that is 0."""
+    values: dict[Any, Polynomial] = {p: -Polynomial.variable(p) for p in signs.negative}
+    difference = replace_names(difference, values)
+    for variable in sorted(difference.variables, key=str):
+        coefficient = difference.terms.get(((variable, 1),), Fraction(0))
+        rest = difference - Polynomial.variable(variable) * coefficient
+        if not coefficient or mentions(rest, variable) or (isinstance(variable, Atom) and not rest.is_constant):
+            continue
+        value = -rest * (1 / coefficient)
+        if value.denominator == 1:
+            return f"{jax_text(Polynomial.variable(variable))} == {jax_text(value)}"
+    return None
+
+
+def mentions(size: Polynomial, variable: Any) -> bool:
+    """Whether a size expression depends on a name or an atom."""
+    return variable in size.variables or (isinstance(variable, str) and variable in all_names([size]))
 
 
 def asked(left: Traced, right: Traced) -> list[Comparison]:

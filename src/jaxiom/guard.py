@@ -14,6 +14,7 @@ from contextvars import ContextVar
 from dataclasses import dataclass
 from numbers import Number
 from pathlib import Path
+from types import CodeType
 from typing import Any
 
 import jax
@@ -34,7 +35,9 @@ CAREFUL_PARTS = (
     "custom_derivatives.py",
     "export",
 )
-CAREFUL = tuple(str(Path(JAX_HOME, "_src", part)) for part in CAREFUL_PARTS)
+MEMOS = ("util.py",)
+"""Its memoised functions, which compare keys: a miss changes nothing."""
+CAREFUL = tuple(str(Path(JAX_HOME, "_src", part)) for part in CAREFUL_PARTS + MEMOS)
 
 
 @dataclass(frozen=True)
@@ -75,11 +78,16 @@ def asker(through_jax_sizes: bool) -> tuple[str, str]:
     """Who asks: the file, and `file:line`. `through_jax_sizes` looks behind JAX's own size arithmetic."""
     skipped = {__file__, shape_poly.__file__} if through_jax_sizes else {__file__}
     frame = sys._getframe(1)
-    while frame is not None and frame.f_code.co_filename in skipped:
+    while frame is not None and (frame.f_code.co_filename in skipped or is_generated(frame.f_code)):
         frame = frame.f_back
     if frame is None:
         return "", "unknown"
     return frame.f_code.co_filename, f"{frame.f_code.co_filename}:{frame.f_lineno}"
+
+
+def is_generated(code: CodeType) -> bool:
+    """Whether this is a method that `dataclasses` wrote: it asks for whoever keeps the object in a dictionary."""
+    return code.co_filename == "<string>" and code.co_name in ("__hash__", "__eq__")
 
 
 def note(kind: str, left: Any, right: Any = None, *, through_jax_sizes: bool = True) -> None:
