@@ -1,0 +1,225 @@
+"""`measure`: a claim at real sizes on the device at hand. How much of a difference is algebra, how much rounding?"""
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import jax
+import numpy as np
+
+from jaxiom.claims import Claim
+from jaxiom.errors import BadInput, InternalDisagreement, Undecidable, Unsupported
+from jaxiom.measurement import Measurement
+from jaxiom.passes import ZERO_FORM, ClosedForm, Found, Pass
+from jaxiom.residues import ExactCheck
+from jaxiom.rules.arithmetic import DTYPES
+from jaxiom.samples import find_sizes, given_inputs, random_inputs
+from jaxiom.signature import Signature, read_signature
+from jaxiom.tallies import Tally
+from jaxiom.verdict import Verdict
+
+PRECISIONS = ("default", "high", "highest")
+NOT_CHECKED = ExactCheck("not applicable", reason="not asked for")
+
+
+@dataclass(frozen=True)
+class Subject:
+    """What is measured: two functions of one signature, and how they are decided."""
+
+    title: str
+    lhs: Callable[..., Any]
+    rhs: Callable[..., Any]
+    signature: Signature
+    at: Mapping[str, int] | None
+    prove: Callable[[], Verdict]
+
+
+def read_subject(claim: Any, rhs: Any, shapes: Mapping[str, Any], given: str) -> Subject:
+    """A claim, or a pair of functions with shapes."""
+    if isinstance(claim, Claim):
+        if rhs is not None or shapes or given:
+            raise BadInput("measure: a claim brings its own right side, shapes and given=; leave these out")
+        return Subject(claim.title, claim.lhs, claim.rhs, claim.signature, claim.at, claim.prove)
+    if rhs is None:
+        raise BadInput(f"measure: expected a claim or two functions, got {claim!r} alone; give rhs= and the shapes")
+    from jaxiom.decide import decide
+
+    signature = read_signature([claim, rhs], shapes, given)
+    return Subject("lhs = rhs", claim, rhs, signature, None, lambda: decide(claim, rhs, signature))
+
+
+def read_device(devices: Any) -> Any:
+    """One device: JAX's own, or the first of a platform."""
+    if devices is None:
+        return jax.devices()[0]
+    if isinstance(devices, str):
+        try:
+            return jax.devices(devices)[0]
+        except RuntimeError as error:
+            raise BadInput(f"devices: JAX sees no {devices!r} here; it sees {jax.devices()[0].platform!r}") from error
+    found = list(devices) if isinstance(devices, Sequence) else [devices]
+    if len(found) != 1 or not isinstance(found[0], jax.Device):
+        raise BadInput(f"devices: expected one JAX device or the name of a platform, got {devices!r}")
+    return found[0]
+
+
+def read_dtype(dtype: Any) -> str:
+    try:
+        name = np.dtype(jax.numpy.dtype(dtype)).name
+    except TypeError:
+        name = str(dtype)
+    if name not in DTYPES:
+        raise BadInput(f"dtype: expected one of {', '.join(DTYPES)}, got {dtype!r}")
+    return name
+
+
+def read_precision(precision: Any) -> str:
+    name = "default" if precision is None else str(getattr(precision, "name", precision)).lower()
+    if name not in PRECISIONS:
+        raise BadInput(f"precision: expected one of {', '.join(PRECISIONS)}, got {precision!r}")
+    return name
+
+
+def proved_at(verdict: Verdict, sizes: Mapping[str, int]) -> bool:
+    """Whether the proof covers these sizes: a verdict may have excluded some."""
+    return verdict.status == "proved" and verdict.sizes.contains(sizes)
+
+
+def closed_form(verdict: Verdict, sizes: Mapping[str, int]) -> ClosedForm:
+    """What the verdict says of lhs - rhs at these sizes."""
+    if proved_at(verdict, sizes):
+        return ZERO_FORM
+    if verdict.status == "proved":
+        return ClosedForm(None, False, f"the proof is for {verdict.sizes}, which leaves these sizes out")
+    if verdict.difference is None:
+        return ClosedForm(None, False, verdict.reason or "the difference could not be formed")
+    try:
+        return ClosedForm(verdict.difference.compile(sizes))
+    except Undecidable as error:
+        return ClosedForm(None, False, str(error))
+
+
+def decide_verdict(run: Pass, found: Found, checked: ExactCheck) -> tuple[str, list[str]]:
+    """The verdict, and notes on how it came about.
+
+    What is left after the closed form must be within the bound. Then the larger of the two, by norm, names it.
+    """
+    predicted, kind = run.prediction is not None, "drift" if run.prediction is None else "left"
+    notes = [] if run.form.known else [f"no closed form: {run.form.note}"]
+    wrong_form = checked.form is not None and checked.form.status == "different"
+    if wrong_form:
+        notes.append("the closed form is not what the programs compute, modulo a prime")
+    if not run.form.known and checked.status == "different":
+        notes.append("the two programs are different at these sizes, and nothing says by how much")
+    if found.eager_beyond:
+        notes.append(f"{' and '.join(found.eager_beyond)}: compiled and op by op differ by more than rounding explains")
+    unexplained = not run.form.known and checked.status == "different"
+    if found.bounded and (found.beyond[kind] or wrong_form or unexplained or found.eager_beyond):
+        return "finding", notes
+    if not found.bounded:
+        return "not judged", notes
+    algebra = predicted and found.tallies["predicted"].squares > found.tallies["left"].squares
+    return "algebra" if algebra else "rounding", notes
+
+
+def conclude(title: str, run: Pass, found: Found, checked: ExactCheck, precision: str) -> Measurement:
+    """The verdict with its figures, from what was found."""
+    verdict, notes = decide_verdict(run, found, checked)
+    kind = "drift" if run.prediction is None else "left"
+    whole, zero = found.tallies["rhs"], Tally(found.tallies["rhs"].count)
+    statistics = {name: t.over(whole) for name, t in found.tallies.items()}
+    drift = statistics["drift"]
+    return Measurement(
+        title=title,
+        verdict=verdict,
+        exact=checked.status,
+        failure_probability=checked.failure_probability,
+        exact_check=checked,
+        closed_form="not applicable" if checked.form is None else checked.form.status,
+        drift=drift,
+        predicted=statistics.get("predicted", zero.over(whole) if run.form.known else None),
+        left=statistics.get("left", drift),
+        bound=statistics.get(f"bound of {kind}"),
+        tightness=found.tightness[kind],
+        beyond=found.beyond[kind],
+        entries=whole.count,
+        worst=found.worst.get(kind),
+        ulps=found.histogram.quantiles(),
+        device=str(run.device),
+        dtype=run.dtype,
+        precision=precision,
+        sizes=dict(run.sizes),
+        seconds=dict(found.seconds),
+        blamed=found.blamed,
+        eager={side: t.over(whole) for side, t in found.eager.items()},
+        notes=tuple(notes),
+    )
+
+
+def measure(
+    claim: Any,
+    rhs: Callable[..., Any] | None = None,
+    *,
+    at: Mapping[str, int] | None = None,
+    inputs: Mapping[str, Any] | None = None,
+    dtype: Any = "float32",
+    precision: Any = None,
+    devices: Any = None,
+    seed: int = 0,
+    batch: int | None = None,
+    bound: bool = True,
+    exact: bool = True,
+    eager: bool = False,
+    verdict: Verdict | None = None,
+    shapes: Mapping[str, Any] | None = None,
+    given: str = "",
+    **named_shapes: Any,
+) -> Measurement:
+    """Run both sides of a claim at real sizes, and tell algebra from rounding without a tolerance chosen by hand.
+
+    Args:
+        claim, rhs: a theorem or a refutation; or two functions, with their shapes as for `prove`.
+        at: the sizes; left out, those of `inputs`, or those that the claim declares.
+        inputs: arrays by name; left out, standard normal entries drawn from `seed`.
+        dtype: "float32", "float64", "bfloat16" or "float16".
+        precision: JAX's matmul precision: "default" (on recent GPUs TF32), "high" or "highest".
+        devices: a JAX device, or the name of a platform ("cpu", "gpu", "tpu").
+        bound, exact: whether to compute the rounding bound, and to check modulo random primes.
+        eager: whether to hold each compiled side against itself run op by op.
+        verdict: what `prove` said of the claim, if that is known already.
+
+    Raises:
+        BadInput: sizes, inputs or settings that cannot be used; results that overflow.
+        Unsupported: a primitive without a rounding bound (with bound=False it can still be measured).
+        InternalDisagreement: the claim was proved, and is different here.
+
+    >>> import jaxiom
+    >>> m = jaxiom.measure(
+    ...     lambda A, B, C: (A @ B) @ C, lambda A, B, C: A @ (B @ C), A="m k", B="k n", C="n p",
+    ...     at=dict(m=3, k=4, n=5, p=6),
+    ... )
+    >>> m.verdict, m.exact
+    ('rounding', 'equal')
+    """
+    if batch is not None:
+        raise Unsupported("batch=: measuring in batches is not there yet; leave it out, or give smaller sizes")
+    subject = read_subject(claim, rhs, {**(shapes or {}), **named_shapes}, given)
+    device, dtype, precision = read_device(devices), read_dtype(dtype), read_precision(precision)
+    sizes = find_sizes(subject.signature, at, inputs or {}, subject.at)
+    if inputs is None:
+        arrays = random_inputs(subject.signature, sizes, dtype, seed)
+    else:
+        arrays = given_inputs(subject.signature, sizes, dtype, inputs)
+    verdict = subject.prove() if verdict is None else verdict
+    matmul = jax.default_matmul_precision(None if precision == "default" else precision)
+    with jax.enable_x64(dtype == "float64"), jax.default_device(device), matmul:
+        run = Pass(subject.lhs, subject.rhs, subject.signature, sizes, dtype, device, closed_form(verdict, sizes))
+        start = time.perf_counter()
+        checked = run.check_exactly(seed) if exact else NOT_CHECKED
+        elapsed = {"exact": time.perf_counter() - start} if exact else {}
+        if checked.status == "different" and proved_at(verdict, sizes):
+            raise InternalDisagreement(f"{subject.title}: proved for {verdict.sizes}, but {checked} of {sizes}")
+        found = run.execute(arrays, bound=bound, eager=eager)
+        found.seconds |= elapsed
+    return conclude(subject.title, run, found, checked, precision)

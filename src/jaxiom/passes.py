@@ -1,0 +1,294 @@
+"""One pass over one batch: both sides, the drift with its prediction, and the rounding bound, each its own program.
+
+The two sides are compiled apart: in one program XLA would share work between them, and the drift would be a fiction.
+"""
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import Array
+from jax.extend.core import jaxpr_as_fun
+
+from jaxiom.errors import BadInput, BadShape, InternalDisagreement, Undecidable
+from jaxiom.interpret import interpret
+from jaxiom.residues import ExactCheck, check_here
+from jaxiom.rules.arithmetic import UNIT, up, wide
+from jaxiom.rules.rounding import Bounded, rounding_table
+from jaxiom.signature import Signature
+from jaxiom.sizes import Shape
+from jaxiom.tallies import Histogram, Tally, reduced, tally, ulps
+from jaxiom.trace import Closed, Traced, make_jaxpr, open_scope
+
+Arrays = Mapping[str, Any]
+Leaves = list[Array]
+
+
+@dataclass(frozen=True)
+class ClosedForm:
+    """lhs - rhs as the prover left it.
+
+    Attributes:
+        function: inputs by name -> the predicted difference, a leaf each; None where it is zero or unknown.
+        known: whether there is one.
+        note: why not.
+    """
+
+    function: Callable[[Arrays], Leaves] | None
+    known: bool = True
+    note: str = ""
+
+
+ZERO_FORM = ClosedForm(None)
+
+
+@dataclass
+class Found:
+    """What a pass brought to the host. Tallies add up over batches."""
+
+    tallies: dict[str, Tally] = field(default_factory=dict)
+    histogram: Histogram = field(default_factory=Histogram)
+    seconds: dict[str, float] = field(default_factory=dict)
+    bounded: bool = False
+    beyond: dict[str, int] = field(default_factory=lambda: {"drift": 0, "left": 0})
+    tightness: dict[str, float] = field(default_factory=lambda: {"drift": 0.0, "left": 0.0})
+    worst: dict[str, tuple[str, tuple[int, ...]]] = field(default_factory=dict)
+    blamed: tuple[str, ...] = ()
+    eager: dict[str, Tally] = field(default_factory=dict)
+    eager_beyond: tuple[str, ...] = ()
+
+    def count(self, name: str, x: Any, size: int) -> None:
+        self.tallies[name] = self.tallies.get(name, Tally()) + tally(x, size)
+
+    def take(self, leaves: Leaves, parts: Sequence[Mapping[str, Any]]) -> None:
+        """Add what `Pass.compare` reduced."""
+        for leaf, part in zip(leaves, parts, strict=True):
+            self.histogram.add(part["ulps"])
+            for name, x in part.items():
+                if name != "ulps":
+                    self.count(name, x, leaf.size)
+
+
+def reals(side: str, traced: Traced) -> Traced:
+    for name, aval in zip(traced.leaves, traced.closed.out_avals, strict=True):
+        if not jnp.issubdtype(aval.dtype, jnp.floating):
+            raise BadInput(f"{side}: output {name or 'array'} is {aval.dtype}; only real outputs can be measured")
+    return traced
+
+
+class Pass:
+    """The programs of one claim at given sizes, in one dtype, on one device.
+
+    Raises:
+        BadInput, BadShape: the functions do not run at these sizes, or their outputs do not fit each other.
+    """
+
+    def __init__(
+        self,
+        lhs: Callable[..., Any],
+        rhs: Callable[..., Any],
+        signature: Signature,
+        sizes: Mapping[str, int],
+        dtype: str,
+        device: Any,
+        form: ClosedForm = ZERO_FORM,
+    ):
+        self.functions, self.signature, self.sizes, self.dtype, self.device = (
+            (lhs, rhs),
+            signature,
+            sizes,
+            dtype,
+            device,
+        )
+        self.names = [leaf.name for leaf in signature.leaves if isinstance(leaf.shape, Shape)]
+        self.wide = wide(jnp.dtype(dtype))
+        self.lhs, self.rhs = (reals(s, self.trace(f, s)) for f, s in ((lhs, "lhs"), (rhs, "rhs")))
+        self.leaves = self.lhs.leaves
+        shapes = [[a.shape for a in side.closed.out_avals] for side in (self.lhs, self.rhs)]
+        if shapes[0] != shapes[1]:
+            raise BadShape(f"at {dict(sizes)} lhs has the shapes {shapes[0]} and rhs {shapes[1]}; they must agree")
+        self.form, self.prediction = self.trace_form(form)
+
+    def trace(self, function: Callable[..., Any], side: str) -> Traced:
+        structs = self.signature.structs(self.sizes, jnp.dtype(self.dtype))
+        return make_jaxpr(function, structs, open_scope((), (), {}, frozenset()), side)
+
+    def trace_form(self, form: ClosedForm) -> tuple[ClosedForm, Closed | None]:
+        """The closed form's program. Narrow inputs are widened for it: that is exact."""
+        try:
+            closed = self.form_program(form, self.wide)
+        except Undecidable as error:
+            return ClosedForm(None, False, str(error)), None
+        found = None if closed is None else [a.shape for a in closed.out_avals]
+        if found is not None and found != [a.shape for a in self.lhs.closed.out_avals]:
+            raise InternalDisagreement(f"the closed form has the shapes {found}, the sides do not")
+        return form, closed
+
+    def form_program(self, form: ClosedForm, dtype: Any) -> Closed | None:
+        function, shapes = form.function, self.signature.shapes_at(self.sizes)
+        if function is None:
+            return None
+        structs = [jax.ShapeDtypeStruct(shapes[name], dtype) for name in self.names]
+        return jax.make_jaxpr(lambda *xs: function(dict(zip(self.names, xs, strict=True))))(*structs)
+
+    def check_exactly(self, seed: int) -> ExactCheck:
+        """Both sides, and the closed form of their difference, modulo random primes."""
+        with jax.enable_x64(True):
+            form = self.form_program(self.form, np.dtype(np.float64))
+        return check_here(self.lhs.closed, self.rhs.closed, form=form, seed=seed, device=self.device)
+
+    def side(self, at: int) -> Callable[[Arrays], Leaves]:
+        """One of the user's functions, from arrays by name to its output's leaves."""
+        function = self.functions[at]
+        return lambda arrays: jax.tree.leaves(function(*self.signature.arguments(self.sizes, arrays)))
+
+    def place(self, arrays: Arrays) -> dict[str, Array]:
+        return {name: jax.device_put(arrays[name], self.device) for name in self.names}
+
+    def predict(self, arrays: Arrays) -> Leaves | None:
+        """The closed form's value."""
+        if self.prediction is None:
+            return None
+        inputs = [arrays[name].astype(self.wide) for name in self.names]
+        return [p.astype(self.wide) for p in jaxpr_as_fun(self.prediction)(*inputs)]
+
+    def compare(self, lhs: Leaves, rhs: Leaves, arrays: Arrays) -> tuple[list[dict[str, Any]], Leaves | None]:
+        """For each leaf the reductions of drift, prediction and what is left, and the prediction itself."""
+        predicted = self.predict(arrays)
+        found = []
+        for at, (left, right) in enumerate(zip(lhs, rhs, strict=True)):
+            left, right = left.astype(self.wide), right.astype(self.wide)
+            drift = left - right
+            parts = {"drift": drift, "rhs": right}
+            if predicted is not None:
+                parts |= {"predicted": predicted[at], "left": drift - predicted[at]}
+            reductions: dict[str, Any] = {name: reduced(part) for name, part in parts.items()}
+            found.append(reductions | {"ulps": ulps(drift, left, right, jnp.dtype(self.dtype))})
+        return found, predicted
+
+    def bounds(self, arrays: Arrays) -> dict[str, Leaves]:
+        """The rounding bound of each side, and of the prediction."""
+        platform = self.device.platform
+        table, inputs = rounding_table(platform), [Bounded(arrays[name]) for name in self.names]
+        found = {s: interpret(table, t.closed, inputs) for s, t in (("lhs", self.lhs), ("rhs", self.rhs))}
+        if self.prediction is not None:
+            widened = [Bounded(arrays[name].astype(self.wide)) for name in self.names]
+            found["predicted"] = interpret(rounding_table(platform, rationals=True), self.prediction, widened)
+        return {name: [b.slack.astype(self.wide) for b in leaves] for name, leaves in found.items()}
+
+    def judge(
+        self, lhs: Leaves, rhs: Leaves, predicted: Leaves | None, bounds: Mapping[str, Leaves]
+    ) -> list[dict[str, Any]]:
+        """For each leaf: how many entries of the drift, and of what is left, exceed what rounding can explain."""
+        u, tiny = UNIT[self.wide.name], float(np.finfo(self.wide).tiny)
+        found = []
+        for at, (left, right) in enumerate(zip(lhs, rhs, strict=True)):
+            drift = left.astype(self.wide) - right.astype(self.wide)
+            bound = bounds["lhs"][at] + bounds["rhs"][at]
+            drawn = {"drift": (drift, up(bound + 2 * u * jnp.abs(drift), 8, 8 * tiny))}
+            if predicted is not None:
+                size = jnp.abs(drift) + jnp.abs(predicted[at])
+                allowed = up(bound + bounds["predicted"][at] + 4 * u * size, 8, 16 * tiny)
+                drawn["left"] = (drift - predicted[at], allowed)
+            found.append({name: exceeds(x, allowed) for name, (x, allowed) in drawn.items()})
+        return found
+
+    def timed(self, found: Found, name: str, function: Callable[..., Any], *args: Any) -> Any:
+        """Compile, then run and time."""
+        program = jax.jit(function).lower(*args).compile()
+        start = time.perf_counter()
+        result = jax.block_until_ready(program(*args))
+        found.seconds[name] = found.seconds.get(name, 0.0) + time.perf_counter() - start
+        return result
+
+    def execute(self, given: Arrays, *, bound: bool = True, eager: bool = False) -> Found:
+        """Run everything on these inputs.
+
+        Raises:
+            BadInput: a result or its bound is not finite.
+            Unsupported: a primitive has no rounding bound.
+        """
+        found, arrays = Found(), self.place(given)
+        lhs = self.timed(found, "lhs", self.side(0), arrays)
+        rhs = self.timed(found, "rhs", self.side(1), arrays)
+        for side, leaves in (("lhs", lhs), ("rhs", rhs)):
+            require_finite(side, leaves, self.dtype)
+        parts, predicted = self.timed(found, "drift", self.compare, lhs, rhs, arrays)
+        found.take(lhs, parts)
+        bounds = None
+        if bound:
+            bounds = self.timed(found, "bound", self.bounds, arrays)
+            self.collect(found, lhs, jax.jit(self.judge)(lhs, rhs, predicted, bounds))
+            if found.beyond["drift"] and (predicted is None or found.beyond["left"]):
+                found.blamed = self.blame(given, (lhs, rhs), bounds)
+        if eager:
+            self.hold_against_eager(found, arrays, (lhs, rhs), bounds)
+        return found
+
+    def collect(self, found: Found, lhs: Leaves, judged: Sequence[Mapping[str, Any]]) -> None:
+        """Bring the judgement to the host."""
+        found.bounded = True
+        for leaf, name, parts in zip(lhs, self.leaves, judged, strict=True):
+            for kind, part in parts.items():
+                found.beyond[kind] += int(part["beyond"])
+                found.count(f"bound of {kind}", part["bound"], leaf.size)
+                tightness = float(part["tightness"])
+                if not np.isfinite(float(part["bound"][0])):
+                    raise BadInput(
+                        "measure: the rounding bound overflows at these magnitudes; scale the inputs, measure in "
+                        "float64, or leave the bound out (bound=False)"
+                    )
+                if tightness >= found.tightness[kind]:
+                    found.tightness[kind] = tightness
+                    index = np.unravel_index(int(part["at"]), leaf.shape)
+                    found.worst[kind] = (name, tuple(int(i) for i in index))
+
+    def blame(self, given: Arrays, sides: Sequence[Leaves], bounds: Mapping[str, Leaves]) -> tuple[str, ...]:
+        """The sides that are further from their own float64 value than rounding can explain."""
+        if self.dtype == "float64":
+            return ()
+        blamed = []
+        with jax.enable_x64(True), jax.default_device(jax.devices("cpu")[0]):
+            precise = {name: jnp.asarray(np.asarray(given[name]).astype(np.float64)) for name in self.names}
+            for at, name in enumerate(("lhs", "rhs")):
+                exact = jax.jit(self.side(at))(precise)
+                for x, y, b in zip(sides[at], exact, bounds[name], strict=True):
+                    off = np.abs(np.asarray(x).astype(np.float64) - np.asarray(y))
+                    if (off > 1.01 * np.asarray(b).astype(np.float64)).any() and name not in blamed:
+                        blamed.append(name)
+        return tuple(blamed)
+
+    def hold_against_eager(
+        self, found: Found, arrays: Arrays, sides: Sequence[Leaves], bounds: Mapping[str, Leaves] | None
+    ) -> None:
+        """Compiled minus op by op: XLA's rewrites are claims too."""
+        beyond = []
+        for at, name in enumerate(("lhs", "rhs")):
+            for leaf, (x, y) in enumerate(zip(sides[at], self.side(at)(arrays), strict=True)):
+                difference = x.astype(self.wide) - y.astype(self.wide)
+                found.eager[name] = found.eager.get(name, Tally()) + tally(reduced(difference), x.size)
+                if bounds is not None and bool((jnp.abs(difference) > up(2 * bounds[name][leaf], 8)).any()):
+                    beyond.append(name)
+        found.eager_beyond = tuple(dict.fromkeys(beyond))
+
+
+def exceeds(x: Array, allowed: Array) -> dict[str, Any]:
+    """Where |x| is above what is allowed: how often, and where most. A bound of NaN allows nothing."""
+    size = jnp.abs(x)
+    ratio = jnp.where(size == 0, 0, size / allowed).ravel()
+    return {
+        "beyond": jnp.sum(~(size <= allowed)),
+        "tightness": jnp.max(ratio, initial=0),
+        "at": jnp.argmax(ratio) if ratio.size else 0,
+        "bound": reduced(allowed),
+    }
+
+
+def require_finite(side: str, leaves: Leaves, dtype: str) -> None:
+    for leaf in leaves:
+        if not bool(jnp.isfinite(leaf).all()):
+            raise BadInput(f"{side}: the result is not finite in {dtype}; give smaller inputs or a wider dtype")

@@ -1,0 +1,30 @@
+"""Statistics against NumPy's, and their sums over batches."""
+
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from jaxiom.tallies import Histogram, Tally, reduced, tally, ulps
+
+
+def test_tallies_add_up_over_batches():
+    rng = np.random.default_rng(0)
+    x = rng.standard_normal((6, 7, 5)).astype(np.float32) * 1e25  # squares overflow float32
+    whole = tally(reduced(jnp.asarray(x)), x.size)
+    parts = tally(reduced(jnp.asarray(x[:2])), x[:2].size) + tally(reduced(jnp.asarray(x[2:])), x[2:].size)
+    assert whole.max == parts.max == np.abs(x).max()
+    assert whole.norm == pytest.approx(np.linalg.norm(x.astype(np.float64)), rel=1e-6)
+    assert parts.norm == pytest.approx(whole.norm, rel=1e-6)
+    assert Tally(0).over(Tally(0)).relative == 0
+
+
+def test_ulps_against_numpy():
+    rng = np.random.default_rng(0)
+    x = rng.standard_normal(1000).astype(np.float32)
+    steps = rng.integers(0, 200, 1000)
+    y = (x.astype(np.float64) * (1 + 0 * steps) + steps * np.spacing(np.abs(x)).astype(np.float64)).astype(np.float32)
+    histogram = Histogram()
+    histogram.add(ulps(jnp.asarray(y - x), jnp.asarray(x), jnp.asarray(y), "float32"))
+    for level, found in histogram.quantiles([0.5, 0.9, 1.0]).items():
+        exact = np.quantile(np.abs(y - x) / np.spacing(np.maximum(np.abs(x), np.abs(y))), level, method="inverted_cdf")
+        assert exact <= found <= 1.13 * exact + 1e-9
