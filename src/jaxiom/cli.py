@@ -57,6 +57,7 @@ def verify(
     """Prove the claims, measure them at their real sizes, and write a report."""
     from jaxiom import verification
     from jaxiom.measurement import Measurement
+    from jaxiom.reports import tables
     from jaxiom.terminal import Terminal, summary
 
     with Terminal(quiet=as_json) as terminal:
@@ -64,10 +65,12 @@ def verify(
     if as_json:
         show_json(found.record())
     else:
+        terminal.say(f"report: {report}")
         terminal.say(summary(found.outcomes), whole=True)
-        for claim, measured in found.measurements.items():
+        tables.show(found)
+        for title, measured in found.told:
             told = measured.sentence if isinstance(measured, Measurement) else f"not measured: {measured}"
-            terminal.say(f"{claim.title}\n  {told}", whole=True)
+            terminal.say(f"{title}\n  {told}", whole=True)
     return found.exit_code
 
 

@@ -10,7 +10,30 @@ from jaxiom.polyhedra.reading import Access, Expression, Summand, Summation
 OUTPUT_LETTERS = "pqrstuvyz"
 SUMMED_LETTERS = "ijlmabde"
 GREEK = frozenset(
-    "alpha beta gamma delta epsilon zeta eta theta iota kappa lambda mu nu xi pi rho sigma tau phi chi psi omega".split()
+    [
+        "alpha",
+        "beta",
+        "gamma",
+        "delta",
+        "epsilon",
+        "zeta",
+        "eta",
+        "theta",
+        "iota",
+        "kappa",
+        "lambda",
+        "mu",
+        "nu",
+        "xi",
+        "pi",
+        "rho",
+        "sigma",
+        "tau",
+        "phi",
+        "chi",
+        "psi",
+        "omega",
+    ]
 )
 
 
@@ -131,7 +154,8 @@ class Latex(Text):
         return rf"\left[ {text} {'=' if equality else chr(92) + 'geq'} 0 \right]"
 
     def fraction(self, above: str, below: str) -> str:
-        return rf"\frac{{{above}}}{{{below}}}"
+        bare = re.fullmatch(r"\\left\( ((?:(?!\\left\().)*) \\right\)", below)
+        return rf"\frac{{{above}}}{{{bare[1] if bare else below}}}"
 
     def parenthesise(self, body: str) -> str:
         return rf"\left( {body} \right)"
@@ -141,11 +165,9 @@ class Latex(Text):
 
 
 def first_positive(value: Polynomial) -> Polynomial | None:
-    """The first term with a variable and a positive coefficient, in the order of writing."""
-    for powers, coefficient in sorted(value.terms.items(), key=lambda item: str(item[0])):
-        if powers and coefficient > 0:
-            return Polynomial({powers: coefficient})
-    return None
+    """The first term with a positive coefficient, in the order of writing; a number only where there is no other."""
+    terms = sorted(value.terms.items(), key=lambda item: (not item[0], str(item[0])))
+    return next((Polynomial({powers: c}) for powers, c in terms if c > 0), None)
 
 
 def plain(name: str) -> str:

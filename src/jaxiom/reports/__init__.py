@@ -1,0 +1,1 @@
+"""What a stranger reads: the report of `jaxiom verify` as one HTML page, and its tables on the terminal."""
