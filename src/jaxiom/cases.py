@@ -146,13 +146,23 @@ def branches(
         general = general.subtract(zeros)
         here = replace(sizes, domain=zeros)
         equality = jax_equality(comparison.difference, signs)
-        if equality is None or equality in equalities or len(equalities) >= DEEPEST:
+        deeper = (*equalities, equality or "")
+        if equality is None or equality in equalities or len(deeper) > DEEPEST or not takes(here, signs, deeper):
             excluded.append(f"not {comparison.text} ({comparison.line} asks, and JAX cannot trace that case)")
             continue
         both = " and ".join(filter(None, [words, comparison.text]))
-        yield from branches(lhs, rhs, signature, here, signs, (*equalities, equality), both)
+        yield from branches(lhs, rhs, signature, here, signs, deeper, both)
     if not general.is_empty() or excluded:
         yield Case(replace(sizes, domain=general.coalesce()), scope, left, right, words, tuple(excluded))
+
+
+def takes(sizes: Sizes, signs: Signs, equalities: Sequence[str]) -> bool:
+    """Whether JAX takes these equalities as constraints."""
+    try:
+        scope_for(sizes, signs, equalities)
+    except BadShape:
+        return False
+    return True
 
 
 def jax_equality(difference: Polynomial, signs: Signs) -> str | None:

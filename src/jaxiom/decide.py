@@ -151,10 +151,14 @@ def refute(
     notes: tuple[str, ...],
 ) -> Verdict:
     """A refuted verdict with its witness; undecided (with the difference) where none could be shown."""
-    expressions = {
-        leaf: read(sides.world, d, simplest(sides.world, d), sides.tensors) for leaf, d in named(case, sides)
-    }
-    difference = Difference(expressions, case.words)
+    difference: Difference | None = None
+    try:
+        expressions = {
+            leaf: read(sides.world, d, simplest(sides.world, d), sides.tensors) for leaf, d in named(case, sides)
+        }
+        difference = Difference(expressions, case.words)
+    except Undecidable as error:
+        notes += (f"no closed form of the difference: {error}",)
     try:
         witness = find_witness(
             lhs, rhs, signature, sides.world, sides.differences, regions, sides.orders, case.lhs.leaves
@@ -191,6 +195,11 @@ def check_outputs(case: Case, signature: Signature) -> None:
     if len(case.lhs.leaves) != len(case.rhs.leaves):
         raise BadShape(
             f"lhs returns {len(case.lhs.leaves)} arrays, rhs {len(case.rhs.leaves)}; they must return the same"
+        )
+    if case.lhs.leaves != case.rhs.leaves:
+        names = (", ".join(side.leaves) for side in (case.lhs, case.rhs))
+        raise BadShape(
+            "lhs returns {}, rhs {}; outputs are compared by name, so they must have the same".format(*names)
         )
     world = World(case.sizes.names, case.sizes.domain)
     nonempty = case.sizes.domain.subtract(case.sizes.domain)

@@ -103,7 +103,8 @@ def undecided(left: Any, right: Any) -> bool:
     compare it; no size is 7.5."""
     if isinstance(right, shape_poly._DimExpr):
         return right.scope is left.scope and shape_poly.is_symbolic_dim(left - right)
-    return isinstance(right, Number) and is_whole(right) and shape_poly.is_symbolic_dim(left - whole(right))
+    is_number = isinstance(right, Number) or getattr(right, "ndim", None) == 0
+    return is_number and is_whole(right) and shape_poly.is_symbolic_dim(left - whole(right))
 
 
 def is_whole(value: Any) -> bool:

@@ -176,8 +176,8 @@ class Traced:
         """Whether two jaxprs print alike and hold the same constants."""
         return (
             str(self.closed) == str(other.closed)
-            and len(self.closed.consts) == len(other.closed.consts)
-            and all(np.array_equal(a, b) for a, b in zip(self.closed.consts, other.closed.consts, strict=True))
+            and len(constants(self.closed)) == len(constants(other.closed))
+            and all(np.array_equal(a, b) for a, b in zip(constants(self.closed), constants(other.closed), strict=True))
         )
 
 
@@ -274,6 +274,16 @@ def read_comparisons(found: Sequence[Question], scope: Scope) -> tuple[Compariso
         comparison = Comparison(difference, f"{left} == {right}", question.line, question.internal)
         unique.setdefault((difference, question.internal), comparison)
     return tuple(unique.values())
+
+
+def constants(closed: Closed) -> list[Any]:
+    """The constants of a program and of those that it calls, which do not show in its text."""
+    found = list(closed.consts)
+    for equation in closed.jaxpr.eqns:
+        found += [a.val for a in equation.invars if isinstance(a, Literal)]
+        if equation.primitive in CALLS:
+            found += constants(inner_jaxpr(equation))
+    return found
 
 
 def work(closed: Closed) -> int:

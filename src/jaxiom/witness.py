@@ -150,7 +150,7 @@ def replay(
                     w.name: sizes[w.name] for w in map(attrgetter("shape"), signature.leaves) if isinstance(w, Whole)
                 }
                 here, there = (jax_value(f, signature, sizes, floats, i, index) for f in (lhs, rhs))
-                left_value, right_value = (Fraction(str(v[index])) for v in (a, b))
+                left_value, right_value = (Fraction(str(+v[index])) for v in (a, b))
                 return Witness(dict(sizes), shown, index, left_value, right_value, here, there, leaves[i])
     return None
 
@@ -181,7 +181,10 @@ def search_witness(
         if tuple(point.values()) in tried or sum(map(prod, signature.shapes_at(point).values())) > MOST_ENTRIES // 10:
             continue
         tried.add(tuple(point.values()))
-        witness = replay(lhs, rhs, signature, point, random_inputs(signature, point, rng), leaves)
+        try:
+            witness = replay(lhs, rhs, signature, point, random_inputs(signature, point, rng), leaves)
+        except ZeroDivisionError:  # a size that the sides leave out
+            continue
         if witness is not None:
             return witness
     return None

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import islpy as isl
 
+from jaxiom.errors import Undecidable
 from jaxiom.polyhedra.form import Form, Sizes, Term
 from jaxiom.polyhedra.polynomial import Polynomial, Variable, fully_affine, isl_text, lift
 from jaxiom.polyhedra.settle import SET
@@ -249,6 +250,8 @@ def assemble(
     def bound(variables: Iterable[Variable]) -> frozenset[int]:
         return frozenset(v for v in variables if isinstance(v, int) and v >= outputs)
 
+    if any(bound(d.variables) for d in divisors):
+        raise Undecidable("a divisor depends on an index that is summed over")
     inner_weight = weight if bound(weight.variables) else lift(1)
     items = [bound(a.variables) for a in accesses] + [bound(c.expression.variables) for c in conditions]
     items += [bound(inner_weight.variables)]

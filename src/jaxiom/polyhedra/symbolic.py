@@ -37,8 +37,8 @@ class Writer:
 
     def summand(self) -> sympy.Expr:
         of = self.of
-        total = self.guard(of.conditions, self.polynomial(of.coefficient))
-        total = total / sympy.Mul(*map(self.polynomial, of.divisors))
+        quotient = self.polynomial(of.coefficient) / sympy.Mul(*map(self.polynomial, of.divisors))
+        total = self.guard(of.conditions, quotient)  # a divisor may be zero where the conditions do not hold
         return total * sympy.Mul(*map(self.summation, of.factors))
 
     def variable(self, variable: Variable) -> sympy.Expr:

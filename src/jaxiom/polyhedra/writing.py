@@ -105,6 +105,9 @@ class Text:
     def fraction(self, above: str, below: str) -> str:
         return f"{above}/({below})"
 
+    def numerator(self, above: str, terms: int) -> str:
+        return above if terms == 1 else self.parenthesise(above)
+
     def parenthesise(self, body: str) -> str:
         return f"({body})"
 
@@ -152,6 +155,9 @@ class Latex(Text):
 
     def condition(self, text: str, equality: bool) -> str:
         return rf"\left[ {text} {'=' if equality else chr(92) + 'geq'} 0 \right]"
+
+    def numerator(self, above: str, terms: int) -> str:
+        return above
 
     def fraction(self, above: str, below: str) -> str:
         bare = re.fullmatch(r"\\left\( ((?:(?!\\left\().)*) \\right\)", below)
@@ -233,7 +239,7 @@ def write_coefficient(
             style.polynomial(d, names) if len(d.terms) == 1 else style.parenthesise(style.polynomial(d, names))
             for d in divisors
         )
-        return style.fraction(above, below)
+        return style.fraction(style.numerator(above, len(coefficient.terms)), below)
     if not more:
         return above
     if coefficient == 1:
