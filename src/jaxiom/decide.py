@@ -67,7 +67,7 @@ def prove(
     >>> jaxiom.prove(lambda A, B, C: (A @ B) @ C, lambda A, B, C: A @ (B @ C), A="n m", B="m k", C="k l").status
     'proved'
     >>> print(jaxiom.prove(lambda x: x.sum(0), lambda x: x.mean(0), x="n").difference)
-    (Σ_{i<n} x[i]) - 1/(n)·(Σ_{i<n} x[i])
+    (n - 1)/(n)·(Σ_{i<n} x[i])
     """
     return decide(lhs, rhs, read_signature([lhs, rhs], {**(shapes or {}), **named_shapes}, given), operations)
 
