@@ -1,15 +1,16 @@
 """The shell: `jaxiom verify`, `jaxiom prove`, `jaxiom measure`. What is heavy is imported inside the commands."""
 
-import json
 import sys
 from collections.abc import Sequence
 from io import TextIOWrapper
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 from typer.exceptions import TyperException
 
+from jaxiom.commands import bench
+from jaxiom.commands.options import Json, show_json
 from jaxiom.errors import BadInput, JaxiomError
 
 app = typer.Typer(
@@ -28,7 +29,8 @@ Paths = Annotated[
     ),
 ]
 Keyword = Annotated[str, typer.Option("-k", metavar="TEXT", help="Only claims with TEXT in their name or title.")]
-Json = Annotated[bool, typer.Option("--json", help="Print one JSON document, and nothing else.")]
+
+app.add_typer(bench.app, name="bench")
 
 
 @app.callback(invoke_without_command=True)
@@ -136,10 +138,6 @@ def read_sizes(text: str) -> dict[str, int]:
             raise BadInput(f"--at: {part!r} is not a size with its number, once; write for example --at n=8,h=14")
         found[name] = int(value)
     return found
-
-
-def show_json(document: Any) -> None:
-    print(json.dumps(document, indent=2))
 
 
 def complain(text: str) -> None:

@@ -1,0 +1,208 @@
+"""Speed against the bare convolutions: interleaved medians of one run, on a layer that is projected.
+
+The bare two sides are conv(X, (W - mean) Q) and (conv(X, W) - mean) Q, each jitted. Over their time: the drift with the
+closed form's prediction, the rounding bound with its judgement, and the exact check to 2^-60. The rate of the plain
+matrix product of the same shape is taken in the same rounds, so that a noisy machine meets all of them.
+"""
+
+import math
+import statistics
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from jax import Array
+
+from jaxiom.decide import decide
+from jaxiom.errors import BadInput
+from jaxiom.layers import conv
+from jaxiom.measuring import closed_form, read_dtype
+from jaxiom.passes import Found, Pass
+from jaxiom.residues import check_here
+from jaxiom.samples import random_inputs
+from jaxiom.signature import read_signature
+
+LAYER = {"n": 8, "h": 14, "w": 14, "c": 512, "kh": 3, "kw": 3, "f": 512, "k": 400}
+SMALL = LAYER | {"c": 32, "f": 32, "k": 24}
+SHAPES = {"X": "n h w c", "W": "kh kw c f", "Q": "f k"}
+FITS = "h >= kh, w >= kw"
+PADDINGS = ("SAME", "VALID")
+SIDES, BOUND, EXACT = "both sides, drift and prediction", "rounding bound, judged", "exact check to 2^-60"
+
+Timed = Mapping[str, Callable[[], Any]]
+Progress = Callable[[str, int, int], None]
+
+
+@dataclass(frozen=True)
+class Speed:
+    """What a run found.
+
+    Attributes:
+        sizes, dtype, padding, device, rounds: what was timed.
+        seconds: medians by name: lhs, rhs, drift, bounds, judge, product (the plain matrix product), exact.
+        ratios: over the bare two sides.
+        gflops: rates of lhs, rhs and the plain product; multiplications with padding count.
+    """
+
+    sizes: Mapping[str, int]
+    dtype: str
+    padding: str
+    device: str
+    rounds: int
+    seconds: Mapping[str, float]
+    ratios: Mapping[str, float]
+    gflops: Mapping[str, float]
+
+    def record(self) -> dict[str, Any]:
+        """Plain numbers and texts, as `--json` writes them."""
+        return {name: dict(v) if isinstance(v, Mapping) else v for name, v in vars(self).items()}
+
+    def __str__(self) -> str:
+        sizes = ", ".join(f"{k}={v}" for k, v in self.sizes.items())
+        bare, rates, whole = self.seconds["lhs"] + self.seconds["rhs"], self.gflops, self.gflops["product"]
+        rows = [(name, f"{ratio:.2f} ×") for name, ratio in self.ratios.items()]
+        width = max(len(name) for name, _ in rows)
+        lines = [
+            f"{sizes}; {self.dtype}, {self.padding}, {self.device}; medians of {self.rounds}",
+            f"{'the bare two sides':{width}}  {1e3 * bare:.1f} ms: lhs at {rates['lhs'] / whole:.0%}, rhs at "
+            f"{rates['rhs'] / whole:.0%} of a plain matrix product's {whole:.0f} GFLOP/s",
+            *(f"{name:{width}}  {text}" for name, text in rows),
+        ]
+        return "\n".join(lines)
+
+
+def sides(padding: str) -> tuple[Callable[..., Array], Callable[..., Array]]:
+    """A fitted PCA's `transform` of the kernel, and of the output."""
+
+    def filters(X: Array, W: Array, Q: Array) -> Array:
+        return conv(X, (W - W.mean((0, 1, 2))) @ Q, padding=padding)
+
+    def output(X: Array, W: Array, Q: Array) -> Array:
+        return (conv(X, W, padding=padding) - W.mean((0, 1, 2))) @ Q
+
+    return filters, output
+
+
+def equal_sides(padding: str) -> tuple[Callable[..., Array], Callable[..., Array]]:
+    """Without centring: equal. An exact check of what differs would end with its first round."""
+    return (
+        lambda X, W, Q: conv(X, W @ Q, padding=padding),
+        lambda X, W, Q: conv(X, W, padding=padding) @ Q,
+    )
+
+
+def prepare(
+    functions: tuple[Callable[..., Array], Callable[..., Array]], sizes: Mapping[str, int], dtype: str, padding: str
+) -> Pass:
+    signature = read_signature(functions, SHAPES, FITS if padding == "VALID" else "")
+    signature.sizes.check(sizes, "sizes")
+    form = closed_form(decide(*functions, signature), sizes)
+    return Pass(*functions, signature, sizes, dtype, jax.devices()[0], form)
+
+
+def programs(run: Pass, arrays: Mapping[str, Any]) -> dict[str, Callable[[], Any]]:
+    """What is timed, each compiled already."""
+
+    def build(function: Callable[..., Any], *args: Any) -> Callable[[], Any]:
+        program = jax.jit(function).lower(*args).compile()
+        return lambda: program(*args)
+
+    lhs, rhs = build(run.side(0), arrays), build(run.side(1), arrays)
+    outputs = lhs(), rhs()
+    compare = build(run.compare, *outputs, arrays)
+    _, predicted = compare()
+    bounds = build(run.bounds, arrays)
+    judge = build(run.judge, *outputs, predicted, bounds())
+
+    def drift() -> Any:
+        """Drift, prediction and their statistics, brought to the host."""
+        parts, values = compare()
+        Found().take(outputs[0], parts)
+        return values
+
+    rows, depth = output_rows(run.sizes, outputs[0][0].shape), math.prod(arrays["W"].shape[:3])
+    patches = jnp.ones((rows, depth), run.dtype)
+    product = build(jnp.matmul, patches, arrays["W"].reshape(depth, -1))
+    return {"lhs": lhs, "rhs": rhs, "drift": drift, "bounds": bounds, "judge": judge, "product": product}
+
+
+def output_rows(sizes: Mapping[str, int], shape: tuple[int, ...]) -> int:
+    """Positions of the output, over all images."""
+    return sizes["n"] * shape[1] * shape[2]
+
+
+def flops(sizes: Mapping[str, int], rows: int) -> dict[str, int]:
+    """Multiplications and additions of each side's contractions, and of the plain product."""
+    taps = sizes["kh"] * sizes["kw"] * sizes["c"]
+    projected = {
+        "lhs": rows * taps * sizes["k"] + taps * sizes["f"] * sizes["k"],
+        "rhs": rows * taps * sizes["f"] + rows * sizes["f"] * sizes["k"],
+        "product": rows * taps * sizes["f"],
+    }
+    return {name: 2 * products for name, products in projected.items()}
+
+
+def medians(timed: Timed, rounds: int, progress: Progress) -> dict[str, float]:
+    """Seconds, interleaved: noise of the machine meets all of them."""
+    found: dict[str, list[float]] = {name: [] for name in timed}
+    for done in range(rounds):
+        progress("timing", done, rounds)
+        for name, function in timed.items():
+            start = time.perf_counter()
+            jax.block_until_ready(function())
+            found[name].append(time.perf_counter() - start)
+    return {name: statistics.median(seconds) for name, seconds in found.items()}
+
+
+def exact_seconds(sizes: Mapping[str, int], dtype: str, padding: str) -> float:
+    """The exact check to 2^-60 of an equal claim, with its compilation, better of two."""
+    run = prepare(equal_sides(padding), sizes, dtype, padding)
+    seconds = []
+    for _ in range(2):
+        start = time.perf_counter()
+        check_here(run.lhs.closed, run.rhs.closed, device=run.device)
+        seconds.append(time.perf_counter() - start)
+    return min(seconds)
+
+
+def run(
+    sizes: Mapping[str, int] = LAYER,
+    *,
+    dtype: str = "float32",
+    padding: str = "SAME",
+    rounds: int = 15,
+    progress: Progress = lambda *_: None,
+) -> Speed:
+    """Time a projected layer of these sizes on JAX's first device.
+
+    Raises:
+        BadInput: an unknown dtype or padding, or sizes that the layer cannot have.
+
+    >>> found = run(SMALL | {"n": 1, "c": 2, "f": 4, "k": 3}, rounds=1)
+    >>> found.ratios[SIDES] > 1
+    True
+    """
+    if padding not in PADDINGS:
+        raise BadInput(f"padding: expected {' or '.join(PADDINGS)}, got {padding!r}")
+    dtype = read_dtype(dtype)
+    progress("compiling", 0, rounds)
+    with jax.enable_x64(dtype == "float64"):
+        layer = prepare(sides(padding), sizes, dtype, padding)
+        if not layer.form.known:
+            raise BadInput(f"no prediction to time: {layer.form.note}")
+        arrays = layer.place(random_inputs(layer.signature, sizes, dtype, 0))
+        seconds = medians(programs(layer, arrays), rounds, progress)
+        progress("exact check", rounds, rounds)
+        seconds["exact"] = exact_seconds(sizes, dtype, padding)
+    bare = seconds["lhs"] + seconds["rhs"]
+    ratios = {
+        SIDES: (bare + seconds["drift"]) / bare,
+        BOUND: (seconds["bounds"] + seconds["judge"]) / bare,
+        EXACT: seconds["exact"] / bare,
+    }
+    work = flops(sizes, output_rows(sizes, layer.lhs.closed.out_avals[0].shape))
+    gflops = {name: work[name] / seconds[name] / 1e9 for name in work}
+    return Speed(dict(sizes), dtype, padding, str(layer.device), rounds, seconds, ratios, gflops)
