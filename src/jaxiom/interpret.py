@@ -81,11 +81,12 @@ class Table(Generic[Value]):
 
 def refuse_unnamed(step: Step, rule: Rule, parameters: Mapping[str, Any]) -> None:
     """Refuse a parameter that the rule does not name: `exp` gained `accuracy` one day."""
-    named = {p.name for p in signature(rule).parameters.values() if p.kind is Parameter.KEYWORD_ONLY}
+    named = {p.name: p.default for p in signature(rule).parameters.values() if p.kind is Parameter.KEYWORD_ONLY}
     for name in parameters:
         if name not in named:
             raise step.refuse(f"this rule does not know the parameter {name}={parameters[name]}")
-    for name in named - set(parameters):
+    # A default marks a parameter that only some of the supported JAX versions give.
+    for name in (n for n, default in named.items() if default is Parameter.empty and n not in parameters):
         raise step.refuse(f"this rule needs the parameter {name}, which this JAX does not give")
 
 

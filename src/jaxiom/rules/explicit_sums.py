@@ -46,7 +46,8 @@ def along(operand: np.ndarray, axes: Sequence[int], combine: Callable[[Sequence[
 def reduction(combine: Combine) -> Rule:
     """A rule for the reductions that need to know values."""
 
-    def rule(step: Step, operand: np.ndarray, *, axes: Sequence[int]) -> np.ndarray:
+    def rule(step: Step, operand: np.ndarray, *, axes: Sequence[int], out_sharding: Any = None) -> np.ndarray:
+        step.expect(out_sharding=(out_sharding, None))
         return along(operand, axes, lambda entries: fold(step, entries, combine))
 
     return rule

@@ -36,7 +36,8 @@ def clamp(machine: Machine, step: Step, low: Bounded, operand: Bounded, high: Bo
 def extreme(function: Callable[..., Array]) -> Rule:
     """The largest or smallest entry along axes."""
 
-    def rule(machine: Machine, step: Step, operand: Bounded, *, axes: Any) -> Bounded:
+    def rule(machine: Machine, step: Step, operand: Bounded, *, axes: Any, out_sharding: Any = None) -> Bounded:
+        step.expect(out_sharding=(out_sharding, None))
         value = function(operand.value, axes)
         if not arrays.is_float(step.outs[0]):
             return Bounded(value)
