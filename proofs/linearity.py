@@ -79,10 +79,11 @@ def with_a_bias_affine(
     return conv(X + Y, W) + b, (conv(X, W) + b) + (conv(Y, W) + b) - b
 
 
-def compose(U: Float[Array, "a b c d"], V: Float[Array, "i j d e"]) -> Float[Array, "a+i-1 b+j-1 c e"]:
-    """The kernel of conv(conv(X, U), V): U convolved in full with V reversed, channels contracted."""
+def compose(U: Float[Array, "a b c d"], V: Float[Array, "i j d e"], stride: int = 1) -> Float[Array, "y x c e"]:
+    """The kernel of conv(conv(X, U, stride), V): U convolved in full with V reversed, channels contracted; a stride of
+    the first layer spreads the second's taps."""
     rows = jnp.transpose(U, (2, 0, 1, 3))
-    return jnp.transpose(conv(rows, jnp.flip(V, (0, 1)), padding="FULL"), (1, 2, 0, 3))
+    return jnp.transpose(conv(rows, jnp.flip(V, (0, 1)), padding="FULL", dilation=stride), (1, 2, 0, 3))
 
 
 @theorem(given="h >= a + i - 1, w >= b + j - 1")
