@@ -14,7 +14,8 @@ import pytest
 
 import jaxiom
 from jaxiom.cli import main
-from jaxiom.verification import check_writable, reduced, write_whole
+from jaxiom.files import check_writable, write_whole
+from jaxiom.verification import reduced
 
 MATRICES = '''
 import jaxiom

@@ -1,8 +1,5 @@
 """The main job: prove every claim, measure those that have real sizes, write the report."""
 
-import contextlib
-import os
-import tempfile
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -11,7 +8,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from jaxiom.claims import Claim, shown
 from jaxiom.discovery import discover
-from jaxiom.errors import BadInput, InternalDisagreement, JaxiomError, Unsupported
+from jaxiom.errors import InternalDisagreement, JaxiomError, Unsupported
+from jaxiom.files import check_writable, write_whole
 
 if TYPE_CHECKING:
     from jaxiom.measurement import Measurement
@@ -247,43 +245,3 @@ def write_report(found: Run, path: Path, progress: Progress | None = None) -> No
 
     told = progress or Silence()
     write_whole(path, page.write(found, evidence.gather(found.outcomes, found.small, told), told))
-
-
-def check_writable(path: Path) -> None:
-    """Raise unless a file can be written there; a run of minutes should not fail at its end."""
-    folder = path.parent
-    if os.path.isdir(path):
-        raise BadInput(f"{path}: is a folder; name a file to write")
-    if not os.path.isdir(folder):
-        raise BadInput(f"{path}: cannot be written: there is no folder {str(folder)!r}")
-    if not os.access(folder, os.W_OK):
-        raise BadInput(f"{path}: cannot be written: the folder {str(folder)!r} is not writable")
-
-
-def write_whole(path: Path, text: str) -> None:
-    """Write a file under a temporary name, then rename it: a reader never sees half of it.
-
-    Raises:
-        BadInput: it cannot be written.
-    """
-    check_writable(path)
-    try:
-        handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-        try:
-            with os.fdopen(handle, "w", encoding="utf-8") as file:
-                file.write(text)
-            os.chmod(name, 0o666 & ~current_umask())
-            os.replace(name, path)
-        except BaseException:
-            with contextlib.suppress(OSError):
-                os.unlink(name)
-            raise
-    except OSError as error:
-        raise BadInput(f"{path}: cannot be written: {error.strerror or error}") from error
-
-
-def current_umask() -> int:
-    """mkstemp makes private files; a report is an ordinary one."""
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
