@@ -185,15 +185,35 @@ def test_a_witness_as_text() -> None:
 
 
 def test_a_witness_too_large_to_replay_leaves_it_undecided() -> None:
-    verdict = prove(lambda x: 2 * x, lambda x: x, x="300 300")
+    verdict = prove(lambda x: 2 * x, lambda x: x, x="9000 9000")
     assert verdict.status == "undecided"
-    assert "too large to replay exactly; put names for the sizes" in verdict.reason
+    assert "the sizes given is too large to replay exactly; put names for the sizes" in verdict.reason
     assert str(verdict.difference) == "x[p, q]"
 
 
-def test_numbers_of_any_size_are_replayed_where_they_are_not_too_many() -> None:
-    found = refuted(prove(lambda x: 2 * x, lambda x: x, x="200 200"))
-    assert found.inputs["x"].shape == (200, 200)
+def test_a_witness_that_takes_too_many_products_leaves_it_undecided() -> None:
+    ones = jnp.ones((300, 300))
+    verdict = prove(lambda x: ((ones @ ones) * x).sum(), lambda x: x, x="")
+    assert verdict.status == "undecided"
+    assert "too large to replay exactly" in verdict.reason
+
+
+def centred_twice(X: Any, W: Any, Q: Any) -> Any:
+    return conv(X, (W - W.mean((0, 1, 2))) @ Q, padding="SAME") @ Q
+
+
+LAYER_AT_NUMBERS = [
+    pytest.param({"X": "2 14 14 64", "W": "3 3 64 96", "Q": "96 96"}, id="96 filters"),
+    pytest.param({"X": "8 14 14 512", "W": "3 3 512 512", "Q": "512 512"}, id="512 filters", marks=pytest.mark.slow),
+]
+
+
+@pytest.mark.parametrize("shapes", LAYER_AT_NUMBERS)
+def test_numbers_of_a_real_layer_are_replayed(shapes: dict[str, str]) -> None:
+    of = Different("layer", centred_twice, lambda X, W, Q: conv(X, W @ Q, padding="SAME") @ Q, shapes, [])
+    found = refuted(prove(of.lhs, of.rhs, shapes=shapes))
+    assert [int(np.count_nonzero(found.inputs[name])) for name in "XWQ"] == [1, 1, 1]
+    really_differs(of, found)
 
 
 @LAW

@@ -16,10 +16,11 @@ from sympy.polys.rings import PolyElement, PolyRing
 
 from jaxiom.errors import BadInput, Unsupported
 from jaxiom.interpret import interpret
+from jaxiom.rules.effort import Effort, spend, within
 from jaxiom.rules.explicit import EXPLICIT
-from jaxiom.rules.explicit_entries import Missing, elementwise, real
+from jaxiom.rules.explicit_entries import Missing, elementwise, kinds, real
 from jaxiom.signature import Signature
-from jaxiom.trace import make_jaxpr, open_scope
+from jaxiom.trace import entries, make_jaxpr, open_scope
 
 
 def exact(values: Any, argument: str = "inputs") -> np.ndarray:
@@ -46,11 +47,13 @@ def exact(values: Any, argument: str = "inputs") -> np.ndarray:
         return number
 
     made = np.empty(array.shape, dtype=object)
-    made[...] = elementwise(entry, array)
+    made[...] = array if kinds(array) <= {int, Fraction} else elementwise(entry, array)
     return made
 
 
-def evaluate(function: Callable[..., Any], arguments: Sequence[Any], side: str = "the function") -> list[np.ndarray]:
+def evaluate(
+    function: Callable[..., Any], arguments: Sequence[Any], side: str = "the function", effort: Effort | None = None
+) -> list[np.ndarray]:
     """What a function gives in exact arithmetic, on arguments of given sizes.
 
     The function is traced again at these sizes, as float32: a trace with symbolic sizes may lie. The meaning is over
@@ -65,6 +68,7 @@ def evaluate(function: Callable[..., Any], arguments: Sequence[Any], side: str =
         arguments: pytrees; a leaf is a numpy array of exact entries (ints, Fractions, ring elements), or an int, which
             reaches the function as it is.
         side: what to call the function in errors.
+        effort: what it may take; None: without a limit.
 
     Returns:
         One array of exact entries for each output, in the order of `jax.tree.leaves`.
@@ -73,6 +77,7 @@ def evaluate(function: Callable[..., Any], arguments: Sequence[Any], side: str =
         BadInput: the function does not run on these shapes, or an array holds what is no real number.
         Unsupported: a primitive without a rule; a comparison of letters; an output that is NaN or infinite.
         ZeroDivisionError: a divisor is zero on this input.
+        TooMuch: it would take more than `effort`.
     """
     arguments = jax.tree.map(lambda leaf: exact(leaf) if isinstance(leaf, np.ndarray) else leaf, list(arguments))
     arrays = [leaf for leaf in jax.tree.leaves(arguments) if isinstance(leaf, np.ndarray)]
@@ -80,16 +85,18 @@ def evaluate(function: Callable[..., Any], arguments: Sequence[Any], side: str =
         lambda leaf: jax.ShapeDtypeStruct(leaf.shape, jnp.float32) if isinstance(leaf, np.ndarray) else leaf, arguments
     )
     traced = make_jaxpr(function, structs, open_scope([], [], {}, frozenset()), side)
-    outputs = interpret(EXPLICIT, traced.closed, arrays)
+    with within(effort):
+        spend(entries=sum(a.size for a in arrays) + entries(traced.closed))
+        outputs = interpret(EXPLICIT, traced.closed, arrays)
     for name, output in zip(traced.leaves, outputs, strict=True):
         refuse_missing(side, name, output)
     return outputs
 
 
 def refuse_missing(side: str, name: str, output: np.ndarray) -> None:
-    for index, entry in np.ndenumerate(output):
-        if isinstance(entry, Missing):
-            raise Unsupported(f"{side}: the output{name}[{', '.join(map(str, index))}] is {entry}, no real number")
+    if Missing in kinds(output):
+        index, entry = next((i, e) for i, e in np.ndenumerate(output) if isinstance(e, Missing))
+        raise Unsupported(f"{side}: the output{name}[{', '.join(map(str, index))}] is {entry}, no real number")
 
 
 def random_inputs(signature: Signature, sizes: Mapping[str, int], rng: random.Random) -> dict[str, np.ndarray]:

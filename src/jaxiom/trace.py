@@ -298,6 +298,12 @@ def work(closed: Closed) -> int:
     return total
 
 
+def entries(closed: Closed) -> int:
+    """How many array entries a program of given sizes computes."""
+    inner = sum(entries(inner_jaxpr(e)) for e in closed.jaxpr.eqns if e.primitive in CALLS)
+    return inner + sum(prod(shape_of(v)) for e in closed.jaxpr.eqns if e.primitive not in CALLS for v in e.outvars)
+
+
 def contraction(equation: Equation) -> int:
     """How many products one entry of a contraction sums."""
     if equation.primitive is prims.dot_general_p:

@@ -18,22 +18,31 @@ from jaxiom.polyhedra.form import Form, Term
 from jaxiom.polyhedra.points import Point, least_point
 from jaxiom.polyhedra.world import World
 from jaxiom.rules.constants import CONSTANT
+from jaxiom.rules.effort import Effort, TooMuch
 from jaxiom.signature import Leaf, Signature
 from jaxiom.sizes import Shape, Sizes, Whole
 from jaxiom.verdict import Witness
 
-MOST_ENTRIES = 60_000
-"""The most input entries of an exact replay."""
+MOST_ENTRIES, MOST_PRODUCTS = 60_000_000, 20_000_000
+"""What the exact replays for one difference may take: half a minute. A witness is zero nearly everywhere, and products
+with zeros are not counted."""
+SEARCHED = 6_000
+"""The most input entries where a witness is searched for at random, with no entry zero."""
 MOST_CHOICES = 200
 
 
 @dataclass(frozen=True)
 class Suspect:
-    """A smallest point of one monomial's nonzero coefficients, in one output."""
+    """A smallest point of one monomial's nonzero coefficients, in one output.
+
+    Attributes:
+        degrees: input -> how often it occurs at most in a monomial of the same inputs.
+    """
 
     leaf: int
     term: Term
     point: Point
+    degrees: Mapping[str, int]
 
 
 def suspects(
@@ -46,7 +55,9 @@ def suspects(
         support = [variables(t) for t in terms]
         for term in terms:
             if not any(other < variables(term) for other in support):
-                found.append(Suspect(leaf, term, least_point(world, term, whole)))
+                alike = [t.monomial for t in terms if variables(t) == variables(term)]
+                degrees = {name: max(m.count(name) for m in alike) for name in variables(term)}
+                found.append(Suspect(leaf, term, least_point(world, term, whole), degrees))
     return sorted(found, key=lambda s: (s.point.total, tuple(s.point.sizes.values()), s.point.indices))
 
 
@@ -70,18 +81,22 @@ def find_witness(
     Raises:
         Undecidable: the difference hangs on a constant of the program, or is too large to replay.
     """
+    effort = Effort(MOST_ENTRIES, MOST_PRODUCTS)
     for suspect in suspects(world, forms, regions, signature.sizes.whole):
         sizes = dict(suspect.point.sizes)
         shapes = signature.shapes_at(sizes)
-        if sum(prod(s) for s in shapes.values()) > MOST_ENTRIES:
+        candidates = candidate_inputs(suspect, world, len(forms[suspect.leaf].atoms), signature, shapes, orders)
+        try:
+            effort.spend(entries=sum(map(prod, shapes.values())))  # before the arrays are there
+            for inputs in candidates:
+                witness = replay(lhs, rhs, signature, sizes, inputs, leaves, effort)
+                if witness is not None:
+                    return witness
+        except TooMuch as error:
             raise Undecidable(
-                f"the difference is not zero, but its smallest witness at {sizes} is too large to replay exactly; "
-                "put names for the sizes"
-            )
-        for inputs in candidate_inputs(suspect, world, len(forms[suspect.leaf].atoms), signature, shapes, orders):
-            witness = replay(lhs, rhs, signature, sizes, inputs, leaves)
-            if witness is not None:
-                return witness
+                f"the difference is not zero, but its smallest witness at {sizes or 'the sizes given'} is too large to "
+                "replay exactly; put names for the sizes"
+            ) from error
     raise Undecidable(
         "the difference is not zero as a formula, but no witness shows it: it hangs on a constant of the program"
     )
@@ -95,8 +110,8 @@ def candidate_inputs(
     shapes: Mapping[str, tuple[int, ...]],
     orders: Mapping[str, Sequence[Sequence[int]]],
 ) -> Iterator[dict[str, np.ndarray]]:
-    """Zero but at the monomial's indices: one there, or 0 ... degree for a name that occurs twice (by the
-    combinatorial Nullstellensatz one of them shows the difference)."""
+    """Zero but at the monomial's indices: one there, or 0 ... degree for a name that occurs twice, there or in another
+    monomial of the same inputs (by the combinatorial Nullstellensatz one of them shows the difference)."""
     places: dict[str, list[tuple[int, ...]]] = {}
     at = outputs
     by_name = {leaf.name: leaf for leaf in signature.leaves}
@@ -107,10 +122,10 @@ def candidate_inputs(
             where = array_index(by_name[name], indices, suspect.point.sizes, orders.get(name))
             places.setdefault(name, []).append(where)
     spots = [(name, where) for name, found in places.items() for where in dict.fromkeys(found)]
-    degrees = [len(places[name]) for name, _ in spots]
+    degrees = [suspect.degrees[name] for name, _ in spots]
     choices = sorted(itertools.product(*(range(d + 1) for d in degrees)), key=lambda c: ([v == 0 for v in c], c))
     for values in itertools.islice(choices, MOST_CHOICES):
-        inputs = {name: np.full(shape, Fraction(0), dtype=object) for name, shape in shapes.items()}
+        inputs = {name: np.zeros(shape, dtype=object) for name, shape in shapes.items()}
         for (name, where), value in zip(spots, values, strict=True):
             inputs[name][where] = Fraction(value)
         yield inputs
@@ -138,20 +153,20 @@ def replay(
     sizes: Mapping[str, int],
     inputs: Mapping[str, np.ndarray],
     leaves: Sequence[str],
+    effort: Effort | None = None,
 ) -> Witness | None:
     """The first entry at which the two functions, retraced at these sizes, differ exactly; None where none does."""
     arguments = signature.arguments(sizes, inputs)
-    left, right = evaluate(lhs, arguments), evaluate(rhs, arguments)
+    left, right = evaluate(lhs, arguments, effort=effort), evaluate(rhs, arguments, effort=effort)
     for i, (a, b) in enumerate(zip(left, right, strict=True)):
-        for index in np.ndindex(a.shape):
-            if a[index] != b[index]:
-                floats = {name: array.astype(np.float32) for name, array in inputs.items()}
-                shown = floats | {
-                    w.name: sizes[w.name] for w in map(attrgetter("shape"), signature.leaves) if isinstance(w, Whole)
-                }
-                here, there = (jax_value(f, signature, sizes, floats, i, index) for f in (lhs, rhs))
-                left_value, right_value = (Fraction(str(+v[index])) for v in (a, b))
-                return Witness(dict(sizes), shown, index, left_value, right_value, here, there, leaves[i])
+        for index in map(tuple, np.argwhere(np.asarray(a != b, dtype=bool))[:1].tolist()):
+            floats = {name: array.astype(np.float32) for name, array in inputs.items()}
+            shown = floats | {
+                w.name: sizes[w.name] for w in map(attrgetter("shape"), signature.leaves) if isinstance(w, Whole)
+            }
+            here, there = (jax_value(f, signature, sizes, floats, i, index) for f in (lhs, rhs))
+            left_value, right_value = (Fraction(str(+v[index])) for v in (a, b))
+            return Witness(dict(sizes), shown, index, left_value, right_value, here, there, leaves[i])
     return None
 
 
@@ -178,7 +193,7 @@ def search_witness(
     tried: set[tuple[int, ...]] = set()
     for cap in (1, 2, 2, 2, 3, 3, 3, 3):
         point = sizes.random(rng, cap)
-        if tuple(point.values()) in tried or sum(map(prod, signature.shapes_at(point).values())) > MOST_ENTRIES // 10:
+        if tuple(point.values()) in tried or sum(map(prod, signature.shapes_at(point).values())) > SEARCHED:
             continue
         tried.add(tuple(point.values()))
         try:

@@ -96,7 +96,7 @@ def div(step: Step, left: np.ndarray, right: np.ndarray) -> np.ndarray:
         divisor = number(step, b)
         if divisor == 0:
             raise zero_division(step)
-        quotient = a * (Fraction(1) / divisor)
+        quotient = a * (Fraction(1) / divisor) if a else 0
         return quotient if is_float(step.ins[0]) else toward_zero(quotient)
 
     return elementwise(entry, left, right)

@@ -47,6 +47,11 @@ def elementwise(function: Callable[..., Any], *operands: np.ndarray) -> np.ndarr
     return array(np.frompyfunc(function, len(operands), 1)(*operands))
 
 
+def kinds(operand: np.ndarray) -> set[type]:
+    """The types of an array's entries."""
+    return set(map(type, operand.flat))
+
+
 def is_float(aval: Any) -> bool:
     return bool(jnp.issubdtype(aval.dtype, jnp.floating))
 
@@ -62,9 +67,8 @@ def is_bool(aval: Any) -> bool:
 def finite(step: Step, *operands: np.ndarray) -> None:
     """Refuse arithmetic on what is no real number."""
     for operand in operands:
-        for entry in operand.flat:
-            if isinstance(entry, Missing):
-                raise not_real(step, entry)
+        if Missing in kinds(operand):
+            raise not_real(step, next(entry for entry in operand.flat if isinstance(entry, Missing)))
 
 
 def not_real(step: Step, entry: Missing) -> Unsupported:
@@ -122,7 +126,7 @@ def check(step: Step, value: Any, aval: Any) -> None:
         raise InternalDisagreement(f"{where} is no array of exact entries")
     if value.shape != tuple(aval.shape):
         raise InternalDisagreement(f"{where} has the shape {value.shape}, JAX's {tuple(aval.shape)}")
-    kinds = (bool,) if is_bool(aval) else (int,) if is_integer(aval) else (int, Fraction, PolyElement)
-    strange = {type(entry) for entry in value.flat} - {*kinds, Missing}
+    allowed = (bool,) if is_bool(aval) else (int,) if is_integer(aval) else (int, Fraction, PolyElement)
+    strange = kinds(value) - {*allowed, Missing}
     if strange:
         raise InternalDisagreement(f"{where} holds {', '.join(map(str, strange))} where JAX has {aval.dtype}")

@@ -1,4 +1,7 @@
-"""Exact rules for what combines many entries into one: sums, products, maxima, contractions, windows, scatters."""
+"""Exact rules for what combines many entries into one: sums, products, maxima, contractions, windows, scatters.
+
+Contractions leave out what is zero on one side: a witness is zero nearly everywhere, and so is exact at real sizes.
+"""
 
 from collections.abc import Callable, Iterator, Sequence
 from math import prod
@@ -8,6 +11,7 @@ import numpy as np
 from jax.lax import GatherScatterMode
 
 from jaxiom.interpret import Rule, Step
+from jaxiom.rules.effort import spend
 from jaxiom.rules.explicit_entries import Missing, array, elementwise, finite, is_bool, is_float, number
 from jaxiom.rules.explicit_moves import box, clamped, inside, outside, padded, window_start
 
@@ -124,8 +128,25 @@ def dot_general(
     rhs = right.transpose((*right_batch, *right_summed, *right_free)).reshape((prod(batch), summed, prod(columns)))
     result = np.empty((prod(batch), prod(rows), prod(columns)), dtype=object)
     for at in range(prod(batch)):
-        result[at] = np.dot(lhs[at], rhs[at])
+        result[at] = matrix_product(lhs[at], rhs[at])
     return result.reshape((*batch, *rows, *columns))
+
+
+def matrix_product(left: np.ndarray, right: np.ndarray) -> np.ndarray:
+    """left @ right, over the rows, products and columns that are not zero as a whole."""
+    rows, columns = nonzero(left, 0), nonzero(right, 1)
+    inner = np.intersect1d(nonzero(left, 1), nonzero(right, 0))
+    spend(products=len(rows) * len(inner) * len(columns))
+    result = np.zeros((len(left), right.shape[1]), dtype=object)
+    if len(inner):
+        result[np.ix_(rows, columns)] = np.dot(left[np.ix_(rows, inner)], right[np.ix_(inner, columns)])
+    return result
+
+
+def nonzero(operand: np.ndarray, axis: int) -> np.ndarray:
+    """The indices along an axis at which not every entry is zero."""
+    others = tuple(a for a in range(operand.ndim) if a != axis)
+    return np.flatnonzero(operand.astype(bool).any(axis=others))
 
 
 def correlate(image: np.ndarray, kernel: np.ndarray, strides: Sequence[int], dilation: Sequence[int]) -> np.ndarray:
@@ -138,11 +159,17 @@ def correlate(image: np.ndarray, kernel: np.ndarray, strides: Sequence[int], dil
         max(0, (n - (max(k - 1, -1) * d + 1)) // s + 1)
         for n, k, s, d in zip(image.shape[2:], taps, strides, dilation, strict=True)
     ]
-    total = np.zeros((image.shape[0], *sizes, kernel.shape[0]), dtype=object)
-    for tap in np.ndindex(*taps):
+    result = np.zeros((image.shape[0], *sizes, kernel.shape[0]), dtype=object)
+    images, filters = nonzero(image, 0), nonzero(kernel, 0)
+    channels = np.intersect1d(nonzero(image, 1), nonzero(kernel, 1))
+    image, kernel = image[np.ix_(images, channels)], kernel[np.ix_(filters, channels)]
+    total = np.zeros((len(images), *sizes, len(filters)), dtype=object)
+    spend(products=total.size * len(channels) * prod(taps))
+    for tap in np.ndindex(*taps) if len(channels) else ():
         seen = [strided(t * d, size, s) for t, d, size, s in zip(tap, dilation, sizes, strides, strict=True)]
         total = total + np.tensordot(image[(slice(None), slice(None), *seen)], kernel[(..., *tap)], ([1], [1]))
-    return np.moveaxis(total, -1, 1)
+    result[np.ix_(images, *map(np.arange, sizes), filters)] = total
+    return np.moveaxis(result, -1, 1)
 
 
 def strided(start: int, count: int, stride: int) -> slice:
