@@ -1,7 +1,9 @@
 """Residues against Python's integers, heights against polynomials."""
 
+import itertools
 import math
 from collections.abc import Callable
+from dataclasses import replace
 from fractions import Fraction
 from typing import Any
 
@@ -16,12 +18,13 @@ from sympy import QQ
 from sympy.polys.rings import PolyElement, ring
 
 from jaxiom.interpret import interpret
-from jaxiom.residues import ExactCheck, check_here, draw_inputs, primes_between
+from jaxiom.residues import ExactCheck, check_here, primes_below
+from jaxiom.rules.accumulators import ACCUMULATORS, BFLOAT16, FLOAT64, INT8, Accumulator
 from jaxiom.rules.explicit import EXPLICIT
-from jaxiom.rules.heights import HEIGHTS, INPUT, Height, literal, simplest, whole_mantissa
-from jaxiom.rules.modular import LARGEST, Field, largest_prime, modular_table
+from jaxiom.rules.heights import HEIGHTS, INPUT, Height, literal, whole_mantissa
+from jaxiom.rules.modular import Field, modular_table
 
-PRIME = 2_583_109
+pytestmark = pytest.mark.usefixtures("quick_compilation")
 
 
 def conv(x: Array, w: Array, padding: Any = "SAME") -> Array:
@@ -43,32 +46,56 @@ def modulo(value: Fraction, p: int) -> int:
 # Residues against Python's integers
 
 
-@settings(max_examples=40, deadline=None)
+KINDS = st.sampled_from(ACCUMULATORS)
+
+
+def prime_of(kind: Accumulator, at: int) -> int:
+    """The at-th prime from the top."""
+    return next(itertools.islice(primes_below(kind.largest), at, None))
+
+
+def balanced(value: int, p: int) -> int:
+    return (value + p // 2) % p - p // 2
+
+
+@settings(max_examples=25, deadline=None)
 @given(
-    p=st.sampled_from([4099, 65537, PRIME, 8_388_593]),
+    kind=KINDS,
+    at=st.integers(0, 20),
     x=st.integers(-(2**60), 2**60),
     y=st.integers(-(2**60), 2**60),
     n=st.integers(0, 40),
 )
-def test_field_against_integers(p: int, x: int, y: int, n: int):
+def test_field_against_integers(kind: Accumulator, at: int, x: int, y: int, n: int):
+    p = prime_of(kind, at)
     with jax.enable_x64(True):
-        field = Field(jnp.float64(p))
-        a, b = (jnp.float64((v % p) - p if v % p > p // 2 else v % p) for v in (x, y))
-        found = [field.times(a, b), field.power(a, n), field.reduce(a + b)]
-        assert [int(f) % p for f in found] == [x * y % p, pow(x, n, p), (x + y) % p]
-        assert all(abs(float(f)) <= (p + 1) / 2 for f in found)
+        field = Field(jnp.asarray(p, kind.storage), kind)
+        a, b = (jnp.asarray(balanced(v, p), kind.storage) for v in (x, y))
+        found = [field.times(a, b), field.power(a, n), field.reduce(a + b), field.residues(jnp.int64(x))]
+        assert [int(f) for f in found] == [balanced(v, p) for v in (x * y, pow(x, n, p), x + y, x)]
         if x % p:
             assert int(field.inverse(a)) % p == pow(x, -1, p)
         else:
             assert np.isnan(field.inverse(a))
 
 
-@settings(max_examples=40, deadline=None)
-@given(st.lists(st.floats(allow_nan=False, allow_infinity=False), min_size=1, max_size=4))
-def test_constants_are_the_binary_fractions_that_they_are(values: list[float]):
+@settings(max_examples=25, deadline=None)
+@given(kind=KINDS, at=st.integers(0, 20), data=st.data())
+def test_sums_up_to_the_accumulators_limit_are_reduced(kind: Accumulator, at: int, data: st.DataObject):
+    p, limit = prime_of(kind, at), kind.exact
+    value = data.draw(st.integers(-limit, limit) | st.sampled_from([limit, -limit]))
     with jax.enable_x64(True):
-        found = Field(jnp.float64(PRIME)).constants(np.array(values))
-    assert [int(f) % PRIME for f in found] == [modulo(Fraction(v), PRIME) for v in values]
+        field = Field(jnp.asarray(p, kind.storage), kind)
+        assert int(field.settle(jnp.asarray(value, kind.result))) == balanced(value, p)
+
+
+@settings(max_examples=25, deadline=None)
+@given(kind=KINDS, values=st.lists(st.floats(allow_nan=False, allow_infinity=False), min_size=1, max_size=4))
+def test_constants_are_the_binary_fractions_that_they_are(kind: Accumulator, values: list[float]):
+    p = kind.largest
+    with jax.enable_x64(True):
+        found = Field(jnp.asarray(p, kind.storage), kind).constants(np.array(values))
+    assert [int(f) % p for f in found] == [modulo(Fraction(v), p) for v in values]
 
 
 @given(st.floats(allow_nan=False, allow_infinity=False))
@@ -78,30 +105,67 @@ def test_whole_mantissa_is_exact(value: float):
     assert mantissa == 0 or mantissa % 2 == 1
 
 
-@pytest.mark.parametrize("terms", [1, 9, 4608, 100_000])
 @pytest.mark.parametrize("sign", [1, -1])
-def test_longest_contraction_reaches_the_accumulators_limit(terms: int, sign: int):
-    # Every product at its largest: the sum is just below 2^53, where float64 stops being exact.
-    p = int(primes_between(largest_prime(terms) - 500, largest_prime(terms))[-1])
-    top = (p + 1) // 2
-    assert terms * top**2 < 2**53
-    if terms > 1:
-        assert terms * top**2 > 2**53 * 0.99 or p > LARGEST * 0.99
-    x, w = np.full((1, terms), float(top)), np.full((terms, 1), float(sign * top))
+@pytest.mark.parametrize("past", [0, 2])
+@pytest.mark.parametrize("kind", ACCUMULATORS, ids=lambda kind: kind.name)
+def test_contractions_that_reach_the_accumulators_limit(kind: Accumulator, past: int, sign: int):
+    # Every product at its largest: a block's sum is just below what the accumulator holds; then some blocks more.
+    terms, p = kind.terms * (1 + past) + (7 if past else 0), kind.largest
+    assert 0.99 * kind.exact < kind.terms * kind.half**2 <= kind.exact or kind is BFLOAT16
+    x, w = np.full((1, terms), kind.half), np.full((terms, 1), sign * kind.half)
     x[0, ::7] -= 1
     closed = jaxpr(lambda x, w: x @ w, (1, terms), (terms, 1))
     with jax.enable_x64(True):
-        (found,) = jax.jit(lambda x, w: interpret(modular_table(jnp.float64(p)), closed, [x, w]))(x, w)
-    assert int(found[0, 0]) % p == sum(int(a) * int(b) for a, b in zip(x[0], w[:, 0], strict=True)) % p
+        table = modular_table(jnp.asarray(p, kind.storage), kind)
+        inputs = [jnp.asarray(o, kind.storage) for o in (x, w)]
+        (found,) = jax.jit(lambda *xs: interpret(table, closed, xs))(*inputs)
+    assert int(found[0, 0]) == balanced(sum(int(a) * int(b) for a, b in zip(x[0], w[:, 0], strict=True)), p)
 
 
-def test_one_prime_more_would_not_be_exact():
-    # The limit is no formality: residues of twice the size lose the last bit.
-    terms, p = 4608, 2 * largest_prime(4608) + 1
-    top = float(p // 2)
-    x = np.full(terms, top)
-    x[0] -= 1
-    assert int(x @ np.full(terms, top)) != sum(int(a) * int(top) for a in x)
+@pytest.mark.parametrize("kind", [FLOAT64, BFLOAT16], ids=lambda kind: kind.name)
+def test_blocks_twice_as_long_would_not_be_exact(kind: Accumulator):
+    # The limit is no formality: past it the last bit of a sum is lost.
+    product = (kind.half - 1 + kind.half % 2) ** 2
+    terms = np.full(2 * kind.terms + 1, product, kind.result)
+    assert int(np.cumsum(terms, dtype=terms.dtype)[-1]) != len(terms) * product
+
+
+CONVOLUTIONS: list[dict[str, Any]] = [
+    {"window_strides": (1, 1), "padding": "SAME"},
+    {"window_strides": (2, 1), "padding": ((2, -1), (0, 3)), "rhs_dilation": (1, 2)},
+    {"window_strides": (1, 2), "padding": ((0, 0), (1, 0)), "lhs_dilation": (2, 3)},
+    {"window_strides": (1, 1), "padding": "SAME", "feature_group_count": 2},
+    {"window_strides": (1, 1), "padding": "SAME", "batch_group_count": 2},
+]
+
+
+@pytest.mark.parametrize("at", range(len(CONVOLUTIONS)))
+@pytest.mark.parametrize("kind", [FLOAT64, INT8, BFLOAT16], ids=lambda kind: kind.name)
+@pytest.mark.parametrize("terms", [None, 5], ids=["one block", "blocks"])
+def test_convolutions_against_jax(at: int, kind: Accumulator, terms: int | None):
+    options = CONVOLUTIONS[at]
+    groups = options.get("feature_group_count", 1)
+    names = ("NHWC", "HWIO", "NHWC") if at % 2 else ("NCHW", "OIHW", "NHWC")
+    shapes = ((2, 5, 6, 4), (3, 2, 4 // groups, 6)) if at % 2 else ((2, 4, 5, 6), (6, 4 // groups, 3, 2))
+    rng = np.random.default_rng(at)
+    x, w = (rng.integers(-kind.half, kind.half + 1, s) for s in shapes)
+    function = lambda x, w: lax.conv_general_dilated(x, w, dimension_numbers=names, **options)  # noqa: E731
+    closed = jaxpr(function, *shapes)
+    if terms is not None:  # an accumulator that holds fewer products than a window has
+        kind = replace(kind, exact=terms * kind.half**2)
+    with jax.enable_x64(True):
+        expected = np.asarray(function(jnp.asarray(x, float), jnp.asarray(w, float))).astype(int)
+        table = modular_table(jnp.asarray(kind.largest, kind.storage), kind)
+        (found,) = interpret(table, closed, [jnp.asarray(o, kind.storage) for o in (x, w)])
+    assert np.array_equal(np.asarray(found).astype(int), (expected + kind.half) % kind.largest - kind.half)
+
+
+def test_what_int8_cannot_hold_is_not_lost():
+    closed = jaxpr(lambda x, w: x @ w, (2, 3), (3, 2))
+    x = np.full((2, 3), np.nan, np.float32)
+    with jax.enable_x64(True):
+        (found,) = interpret(modular_table(jnp.float32(251), INT8), closed, [jnp.asarray(x), jnp.ones((3, 2))])
+    assert np.isnan(found).all()
 
 
 PROGRAMS: list[tuple[Callable[..., Any], list[tuple[int, ...]]]] = [
@@ -116,8 +180,10 @@ PROGRAMS: list[tuple[Callable[..., Any], list[tuple[int, ...]]]] = [
 ]
 
 
+@pytest.mark.parametrize("kind", ACCUMULATORS, ids=lambda kind: kind.name)
 @pytest.mark.parametrize("at", range(len(PROGRAMS)))
-def test_residues_and_heights_against_polynomials(at: int):
+def test_residues_and_heights_against_polynomials(at: int, kind: Accumulator):
+    p = kind.largest
     function, shapes = PROGRAMS[at]
     closed = jaxpr(function, *shapes)
     count = sum(math.prod(s) for s in shapes)
@@ -130,15 +196,16 @@ def test_residues_and_heights_against_polynomials(at: int):
     (exact,) = interpret(EXPLICIT, closed, inputs)
     (height,) = interpret(HEIGHTS, closed, [INPUT] * len(shapes))
     rng = np.random.default_rng(at)
-    values = draw_inputs(closed, PRIME, rng)
+    values = [rng.integers(-kind.half, kind.half + 1, s) for s in shapes]
     with jax.enable_x64(True):
-        (found,) = interpret(modular_table(jnp.float64(PRIME)), closed, [jnp.asarray(v) for v in values])
+        table = modular_table(jnp.asarray(p, kind.storage), kind)
+        (found,) = interpret(table, closed, [jnp.asarray(v, kind.storage) for v in values])
     point = [Fraction(int(v)) for array in values for v in array.ravel()]
     for entry, residue in zip(exact.ravel(), np.asarray(found).ravel(), strict=True):
         polynomial = entry if isinstance(entry, PolyElement) else domain(entry)
         obeys(height, polynomial)
         value = sum((fraction(c) * math.prod(map(pow, point, m)) for m, c in polynomial.terms()), Fraction(0))
-        assert int(residue) % PRIME == modulo(value, PRIME)
+        assert int(residue) % p == modulo(value, p)
 
 
 def fraction(coefficient: Any) -> Fraction:
@@ -153,19 +220,6 @@ def obeys(height: Height, polynomial: Any) -> None:
     assert all(c.denominator == 1 for c in coefficients)
     assert sum(abs(c) for c in coefficients) <= height.norm
     assert max(sum(m) for m in polynomial.monoms()) <= height.degree
-
-
-def test_simplest_fractions():
-    values = np.array([1 / 3, -5 / 4608, 0.0, 7.0, 1000 / 7, float(np.float32(0.1))])
-    above, below = simplest(values)
-    assert [Fraction(int(a), int(b)) for a, b in zip(above, below, strict=True)] == [
-        Fraction(1, 3),
-        Fraction(-5, 4608),
-        Fraction(0),
-        Fraction(7),
-        Fraction(1000, 7),
-        Fraction(13421773, 134217728),
-    ]
 
 
 def test_heights_of_literals():

@@ -7,7 +7,7 @@ sums over windows and channels thus cost little, and XLA sees one einsum a facto
 import string
 from collections.abc import Callable, Mapping, Sequence
 from fractions import Fraction
-from math import prod
+from math import gcd, lcm, prod
 from typing import Any
 
 import jax.numpy as jnp
@@ -22,6 +22,7 @@ from jaxiom.rules.constants import CONSTANT
 from jaxiom.sizes import fix
 
 MOST_INDICATOR = 50_000_000
+MOST_EXACT = 2**53
 Inputs = Mapping[str, Array]
 Operand = tuple[Callable[[Inputs, Any], Array], str]
 """A tensor of a contraction, as a function of the inputs and the dtype, and its letters."""
@@ -84,25 +85,49 @@ class Compiler:
         everywhere = "".join(self.letter[i] for i in range(len(self.atoms)))
         factors = [self.factor(f) for f in self.summand.factors]
         masks = [self.mask(c) for c in self.summand.conditions]
-        coefficient = self.coefficient()
+        above, below = self.ratio()
 
         def value(inputs: Inputs, dtype: Any) -> Array:
             total = jnp.ones([1] * len(everywhere), dtype)
             for tensor, letters in [*(f(inputs, dtype) for f in factors), *(spell(o, inputs, dtype) for o in masks)]:
                 total = total * expand(tensor, letters, everywhere)
-            scale, letters = spell(coefficient, inputs, dtype)
-            return jnp.broadcast_to(total * expand(scale, letters, everywhere), self.atoms)
+            for operand, operation in ((above, jnp.multiply), (below, jnp.divide)):
+                tensor, letters = spell(operand, inputs, dtype)
+                total = operation(total, expand(tensor, letters, everywhere))
+            return jnp.broadcast_to(total, self.atoms)
 
         return value
 
-    def coefficient(self) -> Operand:
-        """coefficient / divisors, over the output indices that they depend on."""
-        divisor = prod(self.summand.divisors, start=Polynomial.constant(1))
-        variables = sorted({v for p in (self.summand.coefficient, divisor) for v in p.variables if isinstance(v, int)})
-        above, below = self.grid(self.summand.coefficient, variables), self.grid(divisor, variables)
+    def ratio(self) -> tuple[Operand, Operand]:
+        """coefficient / divisors over the output indices that they depend on, as whole numbers over whole numbers: a
+        rational that is rounded beforehand would be another closed form."""
+        above, below = self.summand.coefficient, prod(self.summand.divisors, start=Polynomial.constant(1))
+        variables = sorted({v for p in (above, below) for v in p.variables if isinstance(v, int)})
+        letters = "".join(self.letter[v] for v in variables)
+        (upper, shared), (lower, other) = self.whole(above, variables), self.whole(below, variables)
+        upper, lower = upper * (other // gcd(shared, other)), lower * (shared // gcd(shared, other))
         # Where a divisor is 0 a condition of the summand excludes the entry.
-        table = np.divide(above, below, out=np.zeros_like(above), where=below != 0)
-        return constant(table), "".join(self.letter[v] for v in variables)
+        upper, lower = np.where(lower == 0, 0, upper), np.where(lower == 0, 1, lower)
+        common = np.gcd(upper.astype(np.int64), lower.astype(np.int64))
+        return (constant(upper / common), letters), (constant(lower / common), letters)
+
+    def whole(self, polynomial: Polynomial, variables: Sequence[int]) -> tuple[np.ndarray, int]:
+        """A polynomial's values times a whole number that makes them whole, and that number; in float64, exactly.
+
+        Raises:
+            Undecidable: they have more digits than float64.
+        """
+        shared = lcm(*(c.denominator for c in polynomial.terms.values()))
+        most = Fraction(0)
+        for powers, coefficient in polynomial.terms.items():
+            term = abs(coefficient) * shared
+            for variable, exponent in powers:
+                known = self.values[variable].tolist() if isinstance(variable, int) else [self.size_of(variable)]
+                term *= Fraction(max(map(abs, known), default=0)) ** exponent
+            most += term
+        if most >= MOST_EXACT:
+            raise Undecidable("a coefficient of the closed form has more digits than float64 holds")
+        return self.grid(polynomial * shared, variables), shared
 
     def factor(self, factor: Summation) -> Callable[[Inputs, Any], tuple[Array, str]]:
         """One connected sum, as a contraction to the output indices that it depends on."""
@@ -111,7 +136,8 @@ class Compiler:
             operands += self.access(access)
         operands += [self.mask(c) for c in factor.conditions]
         weight = sorted(v for v in factor.weight.variables if isinstance(v, int))
-        operands.append((constant(self.grid(factor.weight, weight)), "".join(self.letter[v] for v in weight)))
+        table, shared = self.whole(factor.weight, weight)
+        operands.append((constant(table), "".join(self.letter[v] for v in weight)))
         used = set("".join(letters for _, letters in operands))
         for index in all_indices(factor):
             if self.letter[index] not in used:  # summed, but nothing depends on it
@@ -121,7 +147,8 @@ class Compiler:
 
         def value(inputs: Inputs, dtype: Any) -> tuple[Array, str]:
             tensors = [make(inputs, dtype) for make, _ in operands]
-            return jnp.einsum(spec, *tensors, optimize="optimal", precision=lax.Precision.HIGHEST), kept
+            found = jnp.einsum(spec, *tensors, optimize="optimal", precision=lax.Precision.HIGHEST)
+            return found / jnp.asarray(shared, dtype) if shared > 1 else found, kept
 
         return value
 

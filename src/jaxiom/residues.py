@@ -1,19 +1,22 @@
-"""Does a claim hold here, at these sizes, exactly? Random evaluation modulo random primes, with an honest probability.
+"""Does a claim hold here, at these sizes, exactly? Random evaluation modulo primes, with an honest probability.
 
 Over one denominator D, lhs - rhs at one output entry is a polynomial with whole coefficients, of degree d and height
-H, both bounded by the walk of `rules.heights`. Suppose that it is not zero. A round draws a prime p from M primes that
-do not divide D, all above a least one P, and an input uniformly from the residues modulo p, and sees zero with
-probability at most
+H, both bounded by the walk of `rules.heights`. Suppose that it is not zero, and take one coefficient that is not. Each
+round evaluates it modulo another prime p (none divides D), at an input drawn for that round alone. If p does not
+divide the coefficient, the round sees zero with probability at most d/p (Schwartz 1980, Zippel 1979). If it does, the
+round may see nothing at all; but the primes that do have a product of at most H. So, the rounds being independent, the
+check misses the difference with probability at most
 
-    log_P H / M               p divides the one coefficient that is not zero (Zippel 1979, Schwartz 1980: the
-  + d / P                     lemma needs a polynomial that is not zero modulo p), or the input is a root.
+    max { product of d/p over the primes not in U : U a set of these primes with product of U <= H }
 
-Rounds are independent. A residue that is not zero is a certainty: the draw itself is an input that shows it.
+whatever the primes are: they need not be random, only the inputs. (251 x = 0 holds modulo 251 in every round; here 251
+is one prime of many.) A residue that is not zero is a certainty: the draw itself is an input that shows it.
 """
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import jax
@@ -22,15 +25,17 @@ import numpy as np
 from jax import Array
 
 from jaxiom.errors import InternalDisagreement, Unsupported
-from jaxiom.interpret import Table, interpret
-from jaxiom.rules.arrays import is_float
-from jaxiom.rules.heights import GUESSED, HEIGHTS, INPUT, Height, minus, rational_literal, simplest
-from jaxiom.rules.modular import largest_prime, modular_table
-from jaxiom.trace import Closed
+from jaxiom.interpret import interpret
+from jaxiom.probing import product_seconds
+from jaxiom.rules.accumulators import ACCUMULATORS, FLOAT64, Accumulator
+from jaxiom.rules.heights import HEIGHTS, INPUT, Height, minus
+from jaxiom.rules.modular import Field, modular_table
+from jaxiom.trace import Closed, work
 
 TARGET = 2.0**-60
-# Fewer primes than this say too little a round.
-LEAST_PRIME = 2**12
+MOST_ROUNDS = 100
+# Multiply-adds below which the choice of an accumulator is not worth asking the device.
+LITTLE_WORK = 10**8
 
 
 @dataclass(frozen=True)
@@ -43,6 +48,7 @@ class ExactCheck:
         reason: why it is not applicable.
         leaf, index: where the sides differ: the output's position among the leaves, and the entry.
         primes: those used, one a round.
+        accumulator: the arithmetic that the rounds were in: "float64", "int8" or "bfloat16".
         degree: of the difference in the inputs' entries, at most.
         form: the same for lhs - rhs against the closed form, where one was given.
     """
@@ -53,108 +59,152 @@ class ExactCheck:
     leaf: int = 0
     index: tuple[int, ...] = ()
     primes: tuple[int, ...] = ()
+    accumulator: str = ""
     degree: int = 0
     form: "ExactCheck | None" = None
 
     def __str__(self) -> str:
         if self.status == "equal":
+            if not self.failure_probability:
+                return "equal here, for certain"
             return f"equal here, failure probability <= 2^{math.ceil(math.log2(self.failure_probability))}"
         if self.status == "different":
             return f"different here, at {list(self.index)}: a certainty"
         return f"not applicable: {self.reason}"
 
 
-@dataclass(frozen=True, eq=False)
-class Lottery:
-    """The primes that a round draws from, and what one round may miss."""
+@dataclass(frozen=True)
+class Plan:
+    """The rounds to run: an arithmetic, a prime each, and what all of them together may miss."""
 
-    primes: np.ndarray
-    denominator: int
+    kind: Accumulator
+    primes: tuple[int, ...]
     miss: float
 
-    def rounds(self, target: float) -> int:
-        return max(1, math.ceil(math.log(target) / math.log(self.miss))) if self.miss > 0 else 1
 
-    def draw(self, rng: np.random.Generator) -> int:
-        """A prime that does not divide the denominator."""
-        while True:
-            prime = int(rng.choice(self.primes))
-            if self.denominator % prime:
-                return prime
-
-
-def primes_between(low: int, high: int) -> np.ndarray:
-    """The primes in (low, high], by the sieve of Eratosthenes.
-
-    >>> primes_between(10, 30).tolist()
-    [11, 13, 17, 19, 23, 29]
-    """
-    sieve = np.ones(high + 1, bool)
-    sieve[:2] = False
-    for n in range(2, math.isqrt(high) + 1):
-        if sieve[n]:
-            sieve[n * n :: n] = False
-    return np.flatnonzero(sieve[low + 1 :]) + low + 1
-
-
-def lottery(heights: Sequence[Height]) -> Lottery:
-    """The primes for differences of these heights, one for each leaf.
+def plan_rounds(heights: Sequence[Height], kind: Accumulator = FLOAT64, target: float = TARGET) -> Plan:
+    """As many primes as it takes to check differences of these heights, one for each leaf.
 
     Raises:
-        Unsupported: a sum is too long for float64, or coefficients have more digits than there are primes.
+        Unsupported: a sum is too long for the accumulator, or coefficients have more digits than there are primes.
     """
-    top = largest_prime(max((h.longest for h in heights), default=1))
-    if top < LEAST_PRIME:
-        raise Unsupported("a sum is too long to be exact in float64 modulo any useful prime")
-    primes = primes_between(top // 2, top)
-    least = int(primes[0])
+    if max((h.longest for h in heights), default=0) > kind.entries:
+        raise Unsupported(f"a sum is too long to be exact in {kind.storage} modulo any useful prime")
     denominator = math.lcm(*(h.denominator for h in heights))
-    left = len(primes) - digits(denominator, least)
-    if left < len(primes) // 2:
-        raise Unsupported("too many primes divide a denominator")
-    miss = max((digits(h.norm, least) / left + h.degree / least for h in heights), default=0.0)
-    if miss > 0.5:
-        raise Unsupported("the coefficients are so large, or the degree so high, that a round says too little")
-    return Lottery(primes, denominator, miss * (1 + 1e-9))
+    primes: list[int] = []
+    for prime in primes_below(kind.largest):
+        if denominator % prime == 0:
+            continue
+        primes.append(prime)
+        miss = max((missed(h, primes, kind) for h in heights), default=0.0)
+        if miss <= target:
+            return Plan(kind, tuple(primes), miss)
+        if len(primes) == MOST_ROUNDS:
+            break
+    raise Unsupported(
+        f"the coefficients are so large, or the degree so high, that {len(primes)} rounds in {kind.name} say too little"
+    )
 
 
-def digits(number: int, base: int) -> int:
-    """How many primes of at least `base` can divide a number that is not zero, at most: log_base of it, rounded down
-    (from the number's bits, so never too small)."""
-    return int(number.bit_length() / math.log2(base))
+def missed(height: Height, primes: Sequence[int], kind: Accumulator) -> float:
+    """The probability that rounds modulo these primes (the largest first) all miss a difference of this height.
+
+    A random word is reduced to each residue with probability at most (1 + p 2^-word) / p.
+    """
+    if height.norm == 0:
+        return 0.0
+    each = [min(1.0, height.degree * (1 + p / 2.0**kind.word) / p) for p in primes]
+    worst, least = 0.0, 1
+    for unlucky in range(len(primes) + 1):
+        # The `unlucky` largest primes are left out: no set of as many leaves less.
+        left = math.prod(each[unlucky:])
+        if height.degree:
+            lost = math.log2(height.norm) - unlucky * math.log2(height.degree)
+            total = sum(map(math.log2, each))
+            left = min(left, 2.0 ** min(0.0, lost + total))
+        worst = max(worst, left)
+        if unlucky < len(primes):
+            least *= primes[-1 - unlucky]
+            if least > height.norm:
+                break
+    return worst * (1 + 1e-9)
+
+
+def primes_below(top: int) -> Iterator[int]:
+    """The primes up to `top`, the largest first, by the sieve of Eratosthenes in windows.
+
+    >>> list(primes_below(30))
+    [29, 23, 19, 17, 13, 11, 7, 5, 3, 2]
+    """
+    small = range(2, math.isqrt(top) + 1)
+    high, width = top, 4096
+    while high >= 2:
+        low = max(2, high - width + 1)
+        window = np.ones(high - low + 1, bool)
+        for n in small:
+            window[max(n * n, -(-low // n) * n) - low :: n] = False
+        yield from (int(p) for p in np.flatnonzero(window)[::-1] + low)
+        high = low - 1
+
+
+def choose_plan(heights: Sequence[Height], lhs: Closed, rhs: Closed, target: float, device: Any) -> Plan:
+    """The plan that takes the least time on the device, as a measurement of its products says."""
+    if work(lhs) + work(rhs) < LITTLE_WORK:
+        return plan_rounds(heights, FLOAT64, target)
+    seconds = product_seconds(device)
+    plans: list[Plan] = []
+    refusal: Unsupported | None = None
+    for kind in ACCUMULATORS:
+        if kind.name not in seconds:
+            continue
+        try:
+            plans.append(plan_rounds(heights, kind, target))
+        except Unsupported as error:
+            refusal = refusal or error
+    if not plans:
+        raise refusal or Unsupported("no arithmetic of this device is exact")
+    return min(plans, key=lambda plan: len(plan.primes) * seconds[plan.kind.name])
 
 
 Probe = tuple[Array, Array, Array, Array]
 """Of one leaf: whether it is not zero somewhere, where first in flat order, whether any is NaN, and any a fraction."""
 
 
-def residual(lhs: Closed, rhs: Closed, form: Closed | None = None) -> Callable[..., dict[str, list[Probe]]]:
-    """A jitted function of (p, inputs) that probes lhs - rhs ("sides"), and that minus the closed form ("form")."""
+Words = Sequence[np.ndarray]
 
-    def run(p: Array, *inputs: Array) -> dict[str, list[Probe]]:
-        table = modular_table(p)
+
+def residual(
+    lhs: Closed, rhs: Closed, form: Closed | None = None, kind: Accumulator = FLOAT64
+) -> Callable[[Any, Words], dict[str, list[Probe]]]:
+    """A jitted function of (p, a random word for each entry of each input) that probes lhs - rhs ("sides"), and that
+    minus the closed form ("form")."""
+
+    def run(p: Array, words: Sequence[Array]) -> dict[str, list[Probe]]:
+        field = Field(p.astype(kind.storage), kind)
+        table = modular_table(field.p, kind)
+        inputs = [field.reduce(w.astype(kind.storage)) for w in words]
         pairs = zip(interpret(table, lhs, inputs), interpret(table, rhs, inputs), strict=True)
-        sides = [left - right for left, right in pairs]
+        sides = [field.reduce(left - right) for left, right in pairs]
         if form is None:
-            return {"sides": [probe(x, p) for x in sides]}
-        values = interpret(modular_table(p, rationals=True), form, inputs)
-        rest = [x - value for x, value in zip(sides, values, strict=True)]
-        return {"sides": [probe(x, p) for x in sides], "form": [probe(x, p) for x in rest]}
+            return {"sides": [probe(x) for x in sides]}
+        values = interpret(table, form, inputs)
+        rest = [field.reduce(x - value) for x, value in zip(sides, values, strict=True)]
+        return {"sides": [probe(x) for x in sides], "form": [probe(x) for x in rest]}
 
     return jax.jit(run)
 
 
-def probe(x: Array, p: Array) -> Probe:
-    residue = x - p * jnp.round(x / p)
+def probe(residue: Array) -> Probe:
     differs = (residue != 0).ravel()
     fraction = (residue - jnp.round(residue) != 0).any()
     return differs.any(), jnp.argmax(differs), jnp.isnan(residue).any(), fraction
 
 
-def draw_inputs(closed: Closed, prime: int, rng: np.random.Generator) -> list[np.ndarray]:
-    """Uniform balanced residues for every input."""
-    half = prime // 2
-    return [(rng.integers(0, prime, v.aval.shape) - half).astype(np.float64) for v in closed.jaxpr.invars]
+def draw_words(closed: Closed, kind: Accumulator, rng: np.random.Generator) -> list[np.ndarray]:
+    """Uniform random words for every entry of every input."""
+    word = np.dtype(f"uint{kind.word}")
+    shapes = [v.aval.shape for v in closed.jaxpr.invars]
+    return [np.frombuffer(rng.bytes(math.prod(s) * word.itemsize), word).reshape(s) for s in shapes]
 
 
 def check_here(
@@ -176,26 +226,32 @@ def check_here(
         device: where; a TPU has no exact float64, and the CPU is taken.
 
     Raises:
-        InternalDisagreement: the device's float64 is not exact.
+        InternalDisagreement: the device's sums of whole numbers are not exact.
 
     >>> from jax import make_jaxpr, ShapeDtypeStruct
     >>> x = ShapeDtypeStruct((3,), "float32")
     >>> str(check_here(make_jaxpr(lambda x: (x + 1) ** 2)(x), make_jaxpr(lambda x: x * x + 2 * x + 1)(x)))
     'equal here, failure probability <= 2^-63'
     """
-    with jax.enable_x64(True), jax.default_device(exact_device(device)):
+    device = exact_device(device)
+    with jax.enable_x64(True), jax.default_device(device):
         try:
             heights = difference_heights(lhs, rhs)
-            formed, guessed = form_heights(heights, form)
-            rounds = run_rounds(lhs, rhs, form if formed else None, [*heights, *formed], target, seed)
+            formed, why = form_heights(heights, form)
+            asked = form if formed else None
+            chosen = choose_plan([*heights, *formed], lhs, rhs, target, device)
+            run = partial(run_rounds, lhs, rhs, asked, degree=max((h.degree for h in heights), default=0), seed=seed)
+            try:
+                rounds = run(chosen)
+            except Unsupported:  # small primes divide more, and int8 holds no NaN: float64 may still be able to
+                if chosen.kind is FLOAT64:
+                    raise
+                rounds = run(plan_rounds([*heights, *formed], FLOAT64, target))
         except Unsupported as error:
             return ExactCheck("not applicable", reason=str(error))
     if form is None:
         return rounds["sides"]
-    found = rounds.get("form", ExactCheck("not applicable", reason=guessed))
-    if found.status == "different" and guessed:
-        found = ExactCheck("not applicable", reason=guessed)
-    return replace(rounds["sides"], form=found)
+    return replace(rounds["sides"], form=rounds.get("form", ExactCheck("not applicable", reason=why)))
 
 
 def exact_device(device: Any) -> Any:
@@ -210,42 +266,32 @@ def difference_heights(lhs: Closed, rhs: Closed) -> list[Height]:
 
 
 def form_heights(sides: Sequence[Height], form: Closed | None) -> tuple[list[Height], str]:
-    """The heights of lhs - rhs - form, none if it cannot be checked; and, in words, why it could not be refuted."""
-    guessed = ""
-
-    def literal(value: Any, aval: Any) -> Height:
-        nonlocal guessed
-        if is_float(aval) and np.any(simplest(np.asarray(value))[1] >= GUESSED):
-            guessed = "the closed form has constants that were rounded"
-        return rational_literal(value, aval)
-
+    """The heights of lhs - rhs - form; none, and in words why, if it cannot be checked."""
     if form is None:
         return [], ""
-    table = Table("modular", HEIGHTS.rules, literal, HEIGHTS.check)
     try:
-        found = interpret(table, form, [INPUT] * len(form.jaxpr.invars))
+        found = interpret(HEIGHTS, form, [INPUT] * len(form.jaxpr.invars))
     except Unsupported as error:
         return [], str(error)
-    return [minus(side, height) for side, height in zip(sides, found, strict=True)], guessed
+    return [minus(side, height) for side, height in zip(sides, found, strict=True)], ""
 
 
 def run_rounds(
-    lhs: Closed, rhs: Closed, form: Closed | None, heights: Sequence[Height], target: float, seed: int
+    lhs: Closed, rhs: Closed, form: Closed | None, plan: Plan, *, degree: int, seed: int
 ) -> dict[str, ExactCheck]:
-    """Draw until every question is answered: with "different" by a round, with "equal" by all of them."""
-    rng, source, degree = np.random.default_rng(seed), lottery(heights), max((h.degree for h in heights), default=0)
-    run, primes = residual(lhs, rhs, form), []
+    """Run until every question is answered: with "different" by a round, with "equal" by all of them."""
+    rng, run = np.random.default_rng(seed), residual(lhs, rhs, form, plan.kind)
     answers: dict[str, ExactCheck] = {}
     questions = ("sides",) if form is None else ("sides", "form")
-    for _ in range(source.rounds(target)):
-        primes.append(source.draw(rng))
-        probes = run(np.float64(primes[-1]), *draw_inputs(lhs, primes[-1], rng))
+    for done, prime in enumerate(plan.primes, 1):
+        probes = run(np.float64(prime), draw_words(lhs, plan.kind, rng))
         for name in questions:
             if name not in answers and (where := first_difference(probes[name], lhs.out_avals)) is not None:
-                answers[name] = ExactCheck("different", 0.0, "", *where, tuple(primes), degree)
+                primes = plan.primes[:done]
+                answers[name] = ExactCheck("different", 0.0, "", *where, primes, plan.kind.name, degree)
         if len(answers) == len(questions):
             return answers
-    equal = ExactCheck("equal", source.miss ** len(primes), primes=tuple(primes), degree=degree)
+    equal = ExactCheck("equal", plan.miss, primes=plan.primes, accumulator=plan.kind.name, degree=degree)
     return {name: answers.get(name, equal) for name in questions}
 
 
@@ -255,7 +301,7 @@ def first_difference(probes: Sequence[Probe], avals: Sequence[Any]) -> tuple[int
         if bool(nan):
             raise Unsupported("a division by zero, or an index outside an array, on the way")
         if bool(fraction):
-            raise InternalDisagreement("float64 sums of whole numbers below 2^53 are not whole on this device")
+            raise InternalDisagreement("sums of whole numbers are not whole on this device")
         if bool(differs):
             return leaf, tuple(int(i) for i in np.unravel_index(int(at), avals[leaf].shape))
     return None

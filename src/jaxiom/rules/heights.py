@@ -21,14 +21,11 @@ from jax.extend.core import primitives as prims
 from jaxiom.errors import Unsupported
 from jaxiom.interpret import Rule, Step, Table
 from jaxiom.rules import arrays
-from jaxiom.rules.constants import simplest_near
 from jaxiom.trace import Primitive
 
 # A tensor of unknown constants is divided by over lcm(1 .. N), which has 1.44 N bits.
 LARGEST_DIVISOR = 10_000
 LARGEST_BITS = 1_000_000
-# Two fractions of smaller denominators differ by more than 2^-52: a float64 below 1 is near one of them at most.
-GUESSED = 2**26
 
 
 @dataclass(frozen=True)
@@ -40,7 +37,7 @@ class Height:
         norm: the sum of the absolute values of those whole coefficients, at most. For integers: their absolute value.
         denominator: of all entries together.
         constant: the value of every entry, where they are known to be one constant.
-        longest: the most terms that any sum had on the way.
+        longest: the most entries that any plain sum had on the way; contractions are summed in blocks.
     """
 
     degree: int
@@ -86,7 +83,7 @@ def times(left: Height, right: Height, terms: int = 1) -> Height:
         terms * left.norm * right.norm,
         left.denominator * right.denominator,
         evaluated(operator.mul, left, right) if terms == 1 else None,
-        max(left.longest, right.longest, terms),
+        max(left.longest, right.longest),
     )
 
 
@@ -168,7 +165,8 @@ def summed(summation: Callable[..., arrays.Summation]) -> Rule:
     @wraps(summation)
     def rule(step: Step, operand: Height, **parameters: Any) -> Height:
         terms = max(summation(step, **parameters).terms, 1)
-        return replace(times(constant(Fraction(1)), operand, terms), constant=None)
+        total = times(constant(Fraction(1)), operand, terms)
+        return replace(total, constant=None, longest=max(total.longest, terms))
 
     return rule
 
@@ -248,41 +246,6 @@ def literal(value: Any, aval: Any) -> Height:
     mantissa, exponent = whole_mantissa(array)
     denominator = 2 ** max(0, -int(exponent[mantissa != 0].min()))
     return Height(0, math.ceil(Fraction(float(np.abs(array).max())) * denominator), denominator)
-
-
-def simplest(array: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Whole numerators and denominators of what the entries stand for: for each the simplest fraction that float64
-    rounds to it, if its denominator is below `GUESSED`, else the binary fraction that it is.
-
-    For closed forms, whose constants are rationals rounded to float64. A guess: an equation that it makes hold, holds.
-
-    >>> [part.tolist() for part in simplest(np.array([1 / 4608, 3.0]))]
-    [[1.0, 3.0], [4608.0, 1.0]]
-    """
-    values, where = np.unique(array.astype(np.float64), return_inverse=True)
-    if not np.isfinite(values).all():
-        raise Unsupported("an infinite or NaN constant has no residue modulo a prime")
-    near = [simplest_near(Fraction(float(v)), Fraction(abs(float(v))) / 2**53) for v in values]
-    near = [f if f.denominator < GUESSED else Fraction(float(v)) for f, v in zip(near, values, strict=True)]
-    if any(max(abs(f.numerator), f.denominator) >= 2**53 for f in near):
-        raise Unsupported("a constant has more digits than float64 holds")
-    parts = np.array([[f.numerator, f.denominator] for f in near], np.float64).reshape(-1, 2)[
-        where.reshape(array.shape)
-    ]
-    return parts[..., 0], parts[..., 1]
-
-
-def rational_literal(value: Any, aval: Any) -> Height:
-    """A constant array of a closed form, read by `simplest`."""
-    array = np.asarray(value, aval.dtype)
-    if not arrays.is_float(aval) or not array.size:
-        return literal(value, aval)
-    above, below = simplest(array)
-    if np.all(array == array.flat[0]):
-        return constant(Fraction(int(above.flat[0]), int(below.flat[0])))
-    denominator = math.lcm(*(int(d) for d in np.unique(below)))
-    largest = Fraction(float(np.abs(array).max())) * Fraction(2**40 + 1, 2**40)
-    return Height(0, math.ceil(largest * denominator), denominator)
 
 
 def whole_mantissa(array: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -1,13 +1,12 @@
-"""The modular interpreter: residues modulo a prime, in float64, jitted.
+"""The modular interpreter: residues modulo a prime, exact in the arithmetic of an `Accumulator`, jitted.
 
-A real tensor is an array of balanced residues, whole numbers of at most (p + 1)/2 in absolute value; integers and truth
-values are JAX's own. Sums of n products stay below 2^53 by the choice of p (`largest_prime`), so each is exact in any
-order of summation. p is an array, so that one compiled program serves every prime.
+A real tensor is an array of balanced residues, whole numbers of at most (p - 1)/2 in absolute value; integers and truth
+values are JAX's own. Contractions are summed in blocks that stay exact in any order (`exact_products`). p is an array,
+so that one compiled program serves every prime.
 
 `heights` must have accepted the program first: it refuses what has no meaning modulo a prime.
 """
 
-import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial, wraps
@@ -20,32 +19,49 @@ from jax.extend.core import primitives as prims
 
 from jaxiom.errors import InternalDisagreement
 from jaxiom.interpret import Rule, Step, Table
-from jaxiom.rules import arrays
-from jaxiom.rules.heights import simplest, whole_mantissa
+from jaxiom.rules import arrays, exact_products
+from jaxiom.rules.accumulators import FLOAT64, Accumulator
+from jaxiom.rules.heights import whole_mantissa
 from jaxiom.trace import Primitive
 
-# More primes than a check could use lie below it, and a sieve up to it takes 50 ms.
-LARGEST = 2**23
-
-
-def largest_prime(terms: int) -> int:
-    """The largest p for which `terms` products of balanced residues stay below 2^53, so that float64 is exact.
-
-    >>> largest_prime(4608)
-    2796159
-    """
-    return min(LARGEST, math.floor(math.sqrt(2.0**55 / terms) * (1 - 2.0**-16)) - 1)
+# Bits of a constant that are read at a time: with two residues' product they are exact in every storage.
+DIGIT = 6
 
 
 @dataclass(frozen=True, eq=False)
 class Field:
-    """Arithmetic modulo the prime p, a float64 scalar."""
+    """Arithmetic modulo the prime p, a scalar in the accumulator's storage."""
 
     p: Array
+    kind: Accumulator = FLOAT64
 
     def reduce(self, x: Array) -> Array:
-        """The balanced residue of a whole number below 2^53 (1 - 2^-16): at most (p + 1)/2 in absolute value."""
+        """The balanced residue of a whole number that leaves three bits of the storage free."""
         return x - self.p * jnp.round(x / self.p)
+
+    def settle(self, total: Array) -> Array:
+        """The residue of a sum that may reach the accumulator's limit.
+
+        The quotient of such a sum is off by more than half a unit, and the remainder by one p.
+        """
+        if not jnp.issubdtype(total.dtype, jnp.integer):
+            return self.reduce(self.reduce(total))
+        high, low = (part.astype(self.kind.storage) for part in (total >> 12, total & 4095))
+        return self.reduce(self.settle(high) * self.reduce(jnp.full_like(self.p, 4096)) + low)
+
+    def residues(self, numbers: Array) -> Array:
+        """The residues of integers or truth values."""
+        wide = numbers.astype(np.int64)
+        return self.reduce(lax.rem(wide, self.p.astype(np.int64)).astype(self.kind.storage))
+
+    def contract(self, contraction: Callable[..., Array], x: Array, w: Array, *args: Any, **kwargs: Any) -> Array:
+        """A contraction of two residue tensors; all NaN where either holds one, which integers cannot."""
+        multiply = exact_products.in_blocks(self.kind, self.settle, self.reduce)
+        operands = (o.astype(self.kind.operand) for o in (x, w))
+        found = contraction(multiply, *operands, *args, **kwargs)
+        if self.kind.operand.startswith("int"):
+            found = jnp.where(jnp.isnan(x).any() | jnp.isnan(w).any(), jnp.nan, found)
+        return found
 
     def times(self, x: Array, y: Array) -> Array:
         return self.reduce(x * y)
@@ -68,14 +84,21 @@ class Field:
             return half, self.times(square, square), jnp.where(odd, self.times(result, square), result)
 
         state = (self.p - 2, x, jnp.ones_like(x))
-        return jnp.where(x == 0, jnp.nan, lax.fori_loop(0, LARGEST.bit_length(), halve, state)[2])
+        return jnp.where(x == 0, jnp.nan, lax.fori_loop(0, self.kind.largest.bit_length(), halve, state)[2])
 
     def constants(self, array: np.ndarray) -> Array:
         """The residues of binary fractions m 2^e; 1/2 is (p + 1)/2."""
-        mantissa, exponent = whole_mantissa(np.asarray(array, np.float64))
-        high, low = (part.astype(np.float64) for part in (mantissa >> 27, mantissa & (2**27 - 1)))
-        result = self.reduce(self.times(self.reduce(jnp.asarray(high)), self.reduce(jnp.float64(2**27))) + low)
-        for base, size in ((jnp.float64(2), exponent), ((self.p + 1) / 2, -exponent)):
+        array = np.asarray(array, np.float64)
+        if np.all((array == np.round(array)) & (np.abs(array) <= self.kind.whole)):
+            return self.settle(jnp.asarray(array, self.kind.storage))
+        mantissa, exponent = whole_mantissa(array)
+        digits, radix = range(0, 54, DIGIT), self.reduce(jnp.full_like(self.p, 2**DIGIT))
+        result = jnp.zeros(array.shape, self.kind.storage)
+        for shift in reversed(digits):
+            digit = np.asarray((np.abs(mantissa) >> shift) & (2**DIGIT - 1), self.kind.storage)
+            result = self.reduce(self.times(result, radix) + digit)
+        result = result * np.asarray(np.sign(mantissa), self.kind.storage)
+        for base, size in ((jnp.full_like(self.p, 2), exponent), ((self.p + 1) / 2, -exponent)):
             square = self.reduce(base)
             for bit in range(int(max(size.max(initial=0), 0)).bit_length()):
                 chosen = (np.maximum(size, 0) >> bit) & 1 == 1
@@ -117,22 +140,68 @@ def integer_pow(field: Field, step: Step, operand: Array, *, y: int) -> Array:
     return result if y >= 0 else field.inverse(result)
 
 
-def contracted(contraction: Callable[..., arrays.Contraction]) -> Rule:
-    @wraps(contraction)
-    def rule(field: Field, step: Step, x: Array, w: Array, **parameters: Any) -> Array:
-        c = contraction(step, **parameters)
-        if not arrays.is_float(step.outs[0]):
-            return c.call(x, w, None, c.dtype)
-        return field.reduce(c.call(x, w, lax.Precision.HIGHEST, np.dtype(np.float64)))
+def dot_general(
+    field: Field,
+    step: Step,
+    x: Array,
+    w: Array,
+    *,
+    dimension_numbers: Any,
+    precision: Any,
+    preferred_element_type: Any,
+    out_sharding: Any,
+) -> Array:
+    """Any precision that the program asks for: over the reals it has no meaning."""
+    step.expect(out_sharding=(out_sharding, None))
+    if not arrays.is_float(step.outs[0]):
+        return lax.dot_general(x, w, dimension_numbers, None, preferred_element_type)
+    return field.contract(exact_products.dot, x, w, dimension_numbers)
 
-    return rule
+
+def conv_general_dilated(
+    field: Field,
+    step: Step,
+    x: Array,
+    w: Array,
+    *,
+    window_strides: Any,
+    padding: Any,
+    lhs_dilation: Any,
+    rhs_dilation: Any,
+    dimension_numbers: Any,
+    feature_group_count: int,
+    batch_group_count: int,
+    precision: Any,
+    preferred_element_type: Any,
+    out_sharding: Any,
+) -> Array:
+    step.expect(out_sharding=(out_sharding, None))
+    if not arrays.is_float(step.outs[0]):
+        raise step.refuse("a convolution of integers has no rule")
+    return field.contract(
+        partial(exact_products.convolve, field.kind, field.reduce),
+        x,
+        w,
+        strides=window_strides,
+        padding=padding,
+        image_dilation=lhs_dilation,
+        dilation=rhs_dilation,
+        names=dimension_numbers,
+        groups=feature_group_count,
+        batch_groups=batch_group_count,
+        shape=step.outs[0].shape,
+    )
 
 
 def summed(summation: Callable[..., arrays.Summation]) -> Rule:
     @wraps(summation)
     def rule(field: Field, step: Step, operand: Array, **parameters: Any) -> Array:
-        total = summation(step, **parameters).call(operand)
-        return field.reduce(total) if arrays.is_float(step.outs[0]) else total
+        found = summation(step, **parameters)
+        if not arrays.is_float(step.outs[0]):
+            return found.call(operand)
+        if found.terms > field.kind.entries:
+            raise step.refuse(f"a sum of {found.terms} entries is not exact in {field.kind.storage}")
+        return field.settle(found.call(operand))
 
     return rule
 
@@ -166,13 +235,13 @@ def convert_element_type(
     step.expect(sharding=(sharding, None))
     if not arrays.is_float(step.outs[0]):
         return operand.astype(new_dtype)
-    return operand if arrays.is_float(step.ins[0]) else field.reduce(operand.astype(np.float64))
+    return operand if arrays.is_float(step.ins[0]) else field.residues(operand)
 
 
 def iota(field: Field, step: Step, *, dtype: Any, shape: Any, dimension: int, sharding: Any) -> Array:
-    dtype = np.dtype(np.float64) if arrays.is_float(step.outs[0]) else dtype
+    dtype = np.dtype(np.int64) if arrays.is_float(step.outs[0]) else dtype
     value = arrays.iota(step, dtype=dtype, shape=shape, dimension=dimension, sharding=sharding)
-    return field.reduce(value) if arrays.is_float(step.outs[0]) else value
+    return field.residues(value) if arrays.is_float(step.outs[0]) else value
 
 
 def add_residues(field: Field, left: Array, right: Array) -> Array:
@@ -199,7 +268,8 @@ RULES: dict[Primitive, Rule] = {
     prims.min_p: plain(jnp.minimum),
     prims.abs_p: plain(jnp.abs),
     lax.clamp_p: plain(lax.clamp),
-    **{primitive: contracted(rule) for primitive, rule in arrays.CONTRACTIONS.items()},
+    prims.dot_general_p: dot_general,
+    prims.conv_general_dilated_p: conv_general_dilated,
     **{primitive: summed(rule) for primitive, rule in arrays.SUMMATIONS.items()},
     **{primitive: moved(move) for primitive, move in arrays.MOVES.items()},
     **{primitive: plain(function) for primitive, function in (arrays.COMPARISONS | arrays.WHOLE).items()},
@@ -212,22 +282,12 @@ def check(step: Step, value: Array, aval: Any) -> None:
         raise InternalDisagreement(f"{step.primitive} at {step.line}: modular {jnp.shape(value)}, JAX {aval.shape}")
 
 
-def modular_table(p: Array, rationals: bool = False) -> Table[Array]:
-    """The modular interpreter for the prime p, a float64 scalar; to be used where float64 is enabled.
-
-    `rationals` reads the program's constants by `heights.simplest`, as a closed form's are.
-    """
-    field = Field(p)
+def modular_table(p: Array, kind: Accumulator = FLOAT64) -> Table[Array]:
+    """The modular interpreter for the prime p, a scalar in the accumulator's storage; x64 must be enabled."""
+    field = Field(p, kind)
 
     def literal(value: Any, aval: Any) -> Array:
         array = np.asarray(value, aval.dtype)
-        if not arrays.is_float(aval):
-            return jnp.asarray(array)
-        if not rationals:
-            return field.constants(array)
-        above, below = simplest(array)
-        if np.all(below == 1):
-            return field.constants(above)
-        return field.times(field.constants(above), field.inverse(field.constants(below)))
+        return field.constants(array) if arrays.is_float(aval) else jnp.asarray(array)
 
     return Table("modular", {primitive: partial(rule, field) for primitive, rule in RULES.items()}, literal, check)

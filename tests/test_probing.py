@@ -1,0 +1,28 @@
+"""What the device says of its own arithmetic."""
+
+from dataclasses import replace
+
+import jax
+import pytest
+
+from jaxiom.probing import product_seconds, sums_are_exact
+from jaxiom.rules.accumulators import ACCUMULATORS, BFLOAT16, FLOAT64, Accumulator
+
+
+@pytest.mark.parametrize("kind", ACCUMULATORS, ids=lambda kind: kind.name)
+def test_sums_at_the_limit_are_exact_here(kind: Accumulator):
+    with jax.enable_x64(True):
+        assert sums_are_exact(kind)
+
+
+@pytest.mark.parametrize("kind", [FLOAT64, BFLOAT16], ids=lambda kind: kind.name)
+def test_sums_past_the_limit_are_found_out(kind: Accumulator):
+    with jax.enable_x64(True):
+        assert not sums_are_exact(replace(kind, exact=64 * kind.exact))
+
+
+def test_every_arithmetic_that_is_exact_has_a_time():
+    found = product_seconds(jax.devices("cpu")[0])
+    assert "float64" in found
+    assert set(found) <= {kind.name for kind in ACCUMULATORS}
+    assert all(seconds > 0 for seconds in found.values())
