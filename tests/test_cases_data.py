@@ -8,7 +8,7 @@ from math import prod
 import numpy as np
 import pytest
 
-from cases import borders, branches, counting, indices, layers, merged, programs, repeated, variables
+from cases import borders, branches, counting, indices, layers, merged, programs, repeated, variables, width
 from cases.case import PROVED, REFUTED, Case
 from jaxiom.decide import decide
 from jaxiom.exact import evaluate, random_inputs
@@ -16,7 +16,7 @@ from jaxiom.signature import Signature, read_signature
 from jaxiom.sizes import random_point
 from jaxiom.verdict import Verdict
 
-CHAPTERS = (borders, branches, counting, indices, layers, merged, programs, repeated, variables)
+CHAPTERS = (borders, branches, counting, indices, layers, merged, programs, repeated, variables, width)
 ALL = [(module.__name__.split(".")[-1], case) for module in CHAPTERS for case in module.CASES]
 TRIED = 8
 """How many sizes the expected answers are held against."""

@@ -146,6 +146,8 @@ CASES: dict[Any, tuple[Any, ...]] = {
     lax.reduce_max_p: (lambda x: (x.max(), x.max(1), lax.reduce_max_p.bind(x[None], axes=(0, 2))), X),
     lax.reduce_min_p: (lambda x: (x.min(), x.min(0)), X),
     lax.reduce_and_p: (lambda x: (jnp.all(x > -9, 0), jnp.all(x > -99)), X),
+    lax.argmax_p: (lambda x: (jnp.argmax(x, 0), jnp.argmax(x % 3, 1)), X),
+    lax.argmin_p: (lambda x: (jnp.argmin(x, 0), jnp.argmin(x > 0, 1)), X),
     lax.reduce_or_p: (lambda x: (jnp.any(x > 8, 0), jnp.any(x > 99)), X),
     lax.cumsum_p: (lambda x: (jnp.cumsum(x, 1), lax.cumsum(x, 0, reverse=True)), X),
     lax.cumprod_p: (lambda x: (lax.cumprod(x[:, :3], 1), lax.cumprod(x, 0, reverse=True)), X),

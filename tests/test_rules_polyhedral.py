@@ -46,6 +46,10 @@ def of_indices(function: Callable[[Any], Any]) -> Callable[[Any], Any]:
     return lambda x: x * function(indices(x) - 2)
 
 
+def square_indices(x: Any) -> Any:
+    return indices(x)[:, None] - 2 * indices(x) + 3
+
+
 # A line a primitive: a function that uses it, its shapes, given, sizes.
 CASES: dict[str, tuple[Any, ...]] = {
     "add": (lambda x, y: x + y, XY, "", LINE),
@@ -95,6 +99,17 @@ CASES: dict[str, tuple[Any, ...]] = {
     "reduce_window_sum": (lambda x: lax.reduce_window(x, 0.0, lax.add, (2,), (1,), "SAME"), X, "", LINE),
     "dynamic_slice": (lambda x: lax.dynamic_slice_in_dim(x, 2, 2), X, "n >= 2", LINE[::2]),
     "gather": (lambda x: x[1], XM, "n >= 2", TABLE[::2]),
+    "dynamic_update_slice": (lambda x: lax.dynamic_update_slice(x, 2 * x[:2], (x.shape[0],)), X, "n >= 2", LINE[::2]),
+    "scatter": (lambda x: x.at[1].set(7.0), XM, "", TABLE),
+    "scatter-add": (lambda x, y: x.at[indices(x) // 2].add(y), XY, "", LINE),
+    "scatter-sub": (lambda x, y: x.at[indices(x) // 2].subtract(y), XY, "", LINE),
+    "scatter-mul": (lambda x, y: x.at[::2].multiply(y[::2]), XY, "", LINE),
+    "reduce_and": (lambda x: jnp.where(jnp.all(square_indices(x) < 4, 1), x, 0), X, "", LINE),
+    "reduce_or": (lambda x: jnp.where(jnp.any(square_indices(x) > 3, 1), x, 0), X, "", LINE),
+    "reduce_max": (lambda x: x * square_indices(x).max(1) * indices(x).max(), X, "", LINE),
+    "reduce_min": (lambda x: x * square_indices(x).min(1), X, "", LINE),
+    "argmax": (lambda x: x * jnp.argmax(square_indices(x) % 2, 1), X, "", LINE),
+    "argmin": (lambda x: x * jnp.argmin(square_indices(x) > 1, 0), X, "", LINE),
 }
 
 
@@ -422,6 +437,10 @@ def test_a_number_is_the_binary_fraction_that_it_is(value: Any, dtype: Any, exac
         (0.333, np.float16, Fraction(248, 745)),
         (0.0, np.float32, Fraction(0)),
         (3.0, np.float32, Fraction(3)),
+        (2.0**24, np.float32, Fraction(2**24)),
+        (1e10, np.float32, Fraction(10**10)),
+        (-(2.0**31), np.float32, Fraction(-(2**31))),
+        (1e20, np.float32, Fraction(float(np.float32(1e20)))),
         (2.0**-30, np.float32, Fraction(1, 2**30 - 63)),
     ],
 )

@@ -6,7 +6,7 @@ from inspect import Parameter, signature
 from typing import Any, Generic, TypeVar
 
 from jaxiom.errors import InternalDisagreement, Unsupported
-from jaxiom.trace import CALLS, Closed, Equation, Literal, Primitive, inner_jaxpr, user_line
+from jaxiom.trace import CALLS, Closed, Equation, Literal, Primitive, inner_jaxpr, meaning, user_line
 
 Value = TypeVar("Value")
 
@@ -69,8 +69,9 @@ class Table(Generic[Value]):
         rule = self.rules.get(equation.primitive)
         if rule is None:
             raise step.refuse(f"the {self.name} interpreter has no rule for this primitive")
-        refuse_unnamed(step, rule, equation.params)
-        result = rule(step, *operands, **equation.params)
+        parameters = meaning(equation)
+        refuse_unnamed(step, rule, parameters)
+        result = rule(step, *operands, **parameters)
         results = result if isinstance(result, tuple) else (result,)
         if len(results) != len(step.outs):
             raise InternalDisagreement(f"{step.primitive}: {len(results)} results where JAX has {len(step.outs)}")

@@ -6,16 +6,18 @@ A symbolic trace is right where every comparison of sizes that JAX took as False
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
+from importlib import import_module
 from math import prod
+from pkgutil import iter_modules
 from typing import Any
 
 import jax
 import numpy as np
 from jax import core as jax_core
 from jax import export
+from jax._src import lax as lax_home
 from jax._src.export import shape_poly
 from jax._src.interpreters import partial_eval
-from jax._src.lax import lax as lax_internal
 from jax._src.pjit import jit_p
 from jax.extend import core, source_info_util
 from jax.extend.core import primitives as prims
@@ -53,6 +55,15 @@ def inner_jaxpr(equation: Equation) -> Closed:
 def user_line(equation: Equation) -> str:
     """The user's own file and line that made an equation."""
     return source_info_util.summarize(equation.source_info)
+
+
+def meaning(equation: Equation) -> dict[str, Any]:
+    """An equation's parameters; a sharding over no devices, as forward differentiation writes it, is none."""
+    return {name: None if is_nowhere(value) else value for name, value in equation.params.items()}
+
+
+def is_nowhere(value: Any) -> bool:
+    return isinstance(value, jax.sharding.NamedSharding) and value.mesh.empty
 
 
 @dataclass(frozen=True)
@@ -321,6 +332,7 @@ def shape_of(atom: Any) -> tuple[int, ...]:
 
 @lru_cache(maxsize=1)
 def all_primitives() -> dict[str, Primitive]:
-    """Every primitive that this JAX exports, by name, and those that it has not exported yet (split, tile, stack)."""
-    found = {p.name: p for module in (lax_internal, prims) for p in vars(module).values() if isinstance(p, Primitive)}
+    """Every primitive of this JAX's lax, by name: those that it exports, and those that only its own files hold."""
+    own = [import_module(f"{lax_home.__name__}.{found.name}") for found in iter_modules(lax_home.__path__)]
+    found = {p.name: p for module in (*own, prims) for p in vars(module).values() if isinstance(p, Primitive)}
     return {**found, dim_as_value_p.name: dim_as_value_p, jit_p.name: jit_p}

@@ -30,6 +30,24 @@ def budget(operations: int = OPERATIONS) -> Iterator[None]:
         context.reset_operations()
 
 
+MOST_DIVIDENDS = 16
+"""Quotients and remainders of numbers up to this size by a size are written out, divisor by divisor."""
+
+
+def divided(operation: str, dividend: int, divisor: Polynomial) -> Polynomial:
+    """dividend // divisor or dividend % divisor (a size of at least 1) in affine terms: a roll by 1 on n = 1 is none.
+
+    Past |dividend| there is one formula; each smaller divisor d corrects it by a term that is 1 where divisor = d.
+    """
+    times = 0 if dividend >= 0 else -1
+    total = lift(times) if operation == "floordiv" else dividend - times * divisor
+    for d in range(1, abs(dividend) + 1):
+        right, formula = (dividend // d, times) if operation == "floordiv" else (dividend % d, dividend - times * d)
+        inner = Polynomial.variable(Atom("min", divisor - (d - 1), (d + 1) - divisor))
+        total = total + Polynomial.variable(Atom("max", lift(0), inner)) * (right - formula)
+    return total
+
+
 def names(count: int, start: int = 0) -> list[str]:
     """How isl texts write the positions start .. start + count - 1."""
     return [f"_{i}" for i in range(start, start + count)]
@@ -145,6 +163,9 @@ class World:
                 rest = f"{isl_text(left)} - {times}*({isl_text(right)})"
                 if self.domain.is_subset(self.condition(f"0 <= {rest} < {isl_text(right)}")):
                     return lift(times) if variable.operation == "floordiv" else left - times * right
+            small = left.is_constant and abs(left.value) <= MOST_DIVIDENDS
+            if small and self.domain.is_subset(self.condition(f"{isl_text(right)} >= 1")):
+                return divided(variable.operation, int(left.value), right)
             return plain
 
         return size.substitute(look) if any(isinstance(v, Atom) for v in size.variables) else size

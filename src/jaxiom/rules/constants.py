@@ -48,11 +48,13 @@ def half_ulp(number: np.ndarray) -> Fraction:
 
 
 def simplest_near(value: Fraction, tolerance: Fraction) -> Fraction:
-    """The rational of least denominator within `tolerance` of `value` (Stern–Brocot).
+    """The rational of least denominator within `tolerance` of `value` (Stern–Brocot); a whole number is itself.
 
     >>> simplest_near(Fraction(11111111, 100000000), Fraction(1, 10**8))
     Fraction(1, 9)
     """
+    if value.denominator == 1:
+        return value
     if value < 0:
         return -simplest_near(-value, tolerance)
     low, high = value - tolerance, value + tolerance

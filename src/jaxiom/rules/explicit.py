@@ -82,6 +82,8 @@ RULES: dict[Primitive, Rule] = {
     lax.reduce_prod_p: sums.reduce_prod,
     lax.reduce_max_p: sums.reduce_max,
     lax.reduce_min_p: sums.reduce_min,
+    lax.argmax_p: sums.argmax,
+    lax.argmin_p: sums.argmin,
     lax.reduce_and_p: sums.reduce_and,
     lax.reduce_or_p: sums.reduce_or,
     lax.cumsum_p: sums.cumsum,

@@ -60,6 +60,22 @@ def reduction(combine: Combine) -> Rule:
 reduce_max, reduce_min = reduction(max), reduction(min)
 
 
+def arg(combine: Combine) -> Rule:
+    """A rule for the first position at which an extreme value stands."""
+
+    def rule(step: Step, operand: np.ndarray, *, axes: Sequence[int], index_dtype: Any) -> np.ndarray:
+        def position(entries: Sequence[Any]) -> int:
+            values = [number(step, entry) for entry in entries]
+            return values.index(fold(step, values, combine))
+
+        return along(operand, axes, position)
+
+    return rule
+
+
+argmax, argmin = arg(max), arg(min)
+
+
 def logical(of_all: Callable[[Sequence[bool]], bool]) -> Rule:
     """A rule for the reductions of truth values."""
 

@@ -9,6 +9,7 @@ import islpy as isl
 
 from jaxiom.interpret import Table
 from jaxiom.polyhedra.form import Form
+from jaxiom.rules import polyhedral_addresses as addresses
 from jaxiom.rules import polyhedral_arithmetic as arithmetic
 from jaxiom.rules import polyhedral_indices as indices
 from jaxiom.rules import polyhedral_moves as moves
@@ -60,10 +61,21 @@ RULES = {
     "sign": indices.sign,
     "clamp": indices.clamp,
     "select_n": indices.select_n,
+    "reduce_and": indices.reduce_and,
+    "reduce_or": indices.reduce_or,
+    "reduce_max": indices.reduce_max,
+    "reduce_min": indices.reduce_min,
+    "argmax": indices.argmax,
+    "argmin": indices.argmin,
     "cumsum": indices.cumsum,
     "reduce_window_sum": indices.reduce_window_sum,
-    "dynamic_slice": indices.dynamic_slice,
-    "gather": indices.gather,
+    "dynamic_slice": addresses.dynamic_slice,
+    "dynamic_update_slice": addresses.dynamic_update_slice,
+    "gather": addresses.gather,
+    "scatter": addresses.scatter,
+    "scatter-add": addresses.scatter_add,
+    "scatter-sub": addresses.scatter_sub,
+    "scatter-mul": addresses.scatter_mul,
 }
 """A line a primitive; each rule is called as rule(frame, step, *operands, **parameters)."""
 

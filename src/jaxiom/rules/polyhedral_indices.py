@@ -1,15 +1,14 @@
-"""The polyhedral rules of index tensors and conditions, and of what moves by them: gather, select, windows of sums."""
+"""The polyhedral rules of index tensors and conditions, of selections by them, and of sums over windows."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import islpy as isl
-from jax import lax
 
 from jaxiom.errors import Undecidable
 from jaxiom.interpret import Rule, Step
 from jaxiom.polyhedra.axes import finer, plus, refactor
-from jaxiom.polyhedra.form import Form, Missing, Sizes, join, scalar
+from jaxiom.polyhedra.form import Form, Missing, join, scalar
 from jaxiom.polyhedra.graphs import (
     common_scale,
     compute,
@@ -21,7 +20,8 @@ from jaxiom.polyhedra.graphs import (
     restrict,
 )
 from jaxiom.polyhedra.polynomial import Polynomial, isl_text
-from jaxiom.polyhedra.settle import SET
+from jaxiom.polyhedra.settle import SET, as_map
+from jaxiom.polyhedra.world import names
 from jaxiom.rules import polyhedral_arithmetic as arithmetic
 from jaxiom.rules.frame import Frame, Names, equal, kind_of, split
 from jaxiom.rules.polyhedral_arithmetic import match
@@ -144,39 +144,128 @@ def logical_not(on: Frame, step: Step, a: Form) -> Form:
 
 
 def select_n(on: Frame, step: Step, which: Form, *cases: Form) -> Form:
-    """A choice by a condition on indices. NaN may stand in a case that is never chosen."""
-    if kind_of(step.ins[0].dtype) != "bool" or len(cases) != 2:
-        raise step.refuse("a choice among more than two, or by values of the inputs, has no rule")
+    """A choice by a condition on indices, or by an index. NaN may stand in a case that is never chosen."""
     known = [case for case in cases if not isinstance(case, Missing)]
     if not known:
         return cases[0]
     axes = list(known[0].axes)
     for other in known:
         axes = [finer(on.world, x, y) for x, y in zip(axes, other.axes, strict=True)]
-    full = everywhere(on.world, axes)
     if not which.axes and axes:
         which = join(on.world, axes, [which], lambda g: [])
-    which = refactor(on.world, which, axes)
-    held = condition(which)
-    true = full.subtract(full) if held is None else held
-    parts = []
-    for case, where in zip(cases, (full.subtract(true), true), strict=True):
+    where = chosen(on, step, refactor(on.world, which, axes), len(cases))
+    result: Form | None = None
+    for case, here in zip(cases, where, strict=True):
         if isinstance(case, Missing):
-            if not where.is_empty():
+            if not here.is_empty():
                 raise Undecidable(f"{step.primitive} at {step.line} may choose NaN or infinity")
             continue
-        parts.append(restrict(on.world, refactor(on.world, case, axes), where))
-    return parts[0] if len(parts) == 1 else plus(on.world, *parts)
+        part = restrict(on.world, refactor(on.world, case, axes), here)
+        result = part if result is None else plus(on.world, result, part)
+    assert result is not None
+    return result
+
+
+def chosen(on: Frame, step: Step, which: Form, count: int) -> list[isl.Set]:
+    """Where each of the cases is chosen."""
+    full = everywhere(on.world, which.axes)
+    if kind_of(step.ins[0].dtype) == "bool":
+        held = condition(which)
+        true = full.subtract(full) if held is None else held
+        return [full.subtract(true), true]
+    points = graph(on.world, which)
+    at = points.dim(SET) - 1
+    if not points.is_subset(on.world.set(at + 1, [f"0 <= _{at} < {count}"])):
+        raise Undecidable(f"{step.primitive} at {step.line} may choose by an index that is none of its {count} cases")
+    return [points.intersect(on.world.set(at + 1, [f"_{at} = {k}"])).project_out(SET, at, 1) for k in range(count)]
+
+
+def reduced_condition(every: bool) -> Rule:
+    """Whether a condition holds everywhere, or somewhere, along axes."""
+
+    def rule(on: Frame, step: Step, x: Form, *, axes: Sequence[int]) -> Form:
+        refuse_unless(step, "bool")
+        kept = [i for i in range(len(x.axes)) if i not in axes]
+        order = [p for i in kept for p in x.positions(i)]
+        full = everywhere(on.world, x.axes)
+        held = condition(x) or full.subtract(full)
+        some = on.world.rearrange(full.subtract(held) if every else held, order)
+        outer = [x.axes[i] for i in kept]
+        return from_condition(outer, everywhere(on.world, outer).subtract(some) if every else some)
+
+    return rule
+
+
+reduce_and, reduce_or = reduced_condition(True), reduced_condition(False)
+
+
+def extreme_along(on: Frame, x: Form, axes: Sequence[int], largest: bool) -> isl.Set:
+    """The set of (kept indices, value, reduced indices) at which an index tensor or condition is extreme."""
+    kept = [p for i in range(len(x.axes)) if i not in axes for p in x.positions(i)]
+    reduced = [p for i in axes for p in x.positions(i)]
+    points = on.world.rearrange(graph(on.world, x), [*kept, len(x.atoms), *reduced])
+    relation = as_map(points.project_out(SET, len(kept) + 1, len(reduced)), len(kept))
+    best = (relation.lexmax() if largest else relation.lexmin()).wrap().flatten()
+    return points.intersect(on.world.embed(best, points.dim(SET), range(len(kept) + 1)))
+
+
+def reduce_extreme(largest: bool) -> Rule:
+    """The largest or smallest value of an index tensor along axes."""
+
+    def rule(on: Frame, step: Step, x: Form, *, axes: Sequence[int]) -> Form:
+        refuse_unless(step, "int")
+        outer = [x.axes[i] for i in range(len(x.axes)) if i not in axes]
+        points = extreme_along(on, x, axes, largest)
+        count = sum(map(len, outer)) + 1
+        return from_graph(on.world, outer, points.project_out(SET, count, points.dim(SET) - count))
+
+    return rule
+
+
+reduce_max, reduce_min = reduce_extreme(True), reduce_extreme(False)
+
+
+def arg_extreme(largest: bool) -> Rule:
+    """The first position along an axis at which an index tensor or condition is largest or smallest."""
+
+    def rule(on: Frame, step: Step, x: Form, *, axes: Sequence[int], index_dtype: Any) -> Form:
+        if kind_of(step.ins[0].dtype) == "real":
+            raise step.refuse("of real numbers it has no rule")
+        (axis,) = axes
+        outer = [a for i, a in enumerate(x.axes) if i != axis]
+        count = sum(map(len, outer))
+        points = extreme_along(on, x, axes, largest).project_out(SET, count, 1)
+        first = as_map(points, count).lexmin().wrap().flatten()
+        found = names(len(x.axes[axis]), count)
+        position = on.position(x.axes[axis], found, step)
+        inner = ", ".join([*names(count), *found])
+        outs = ", ".join([*names(count), "_v"])
+        moved = first.apply(isl.Map(f"{on.world.prefix}{{ [{inner}] -> [{outs}] : _v = {position} }}"))
+        return from_graph(on.world, outer, moved)
+
+    return rule
+
+
+argmax, argmin = arg_extreme(True), arg_extreme(False)
 
 
 def cumsum(on: Frame, step: Step, x: Form, *, axis: int, reverse: bool) -> Form:
     def link(g: Sequence[Names]) -> list[str]:
         out, inner = split(g[0], x.axes), split(g[1], x.axes)
         found = [line for i in range(len(x.axes)) if i != axis for line in equal(out[i], inner[i])]
-        here, there = on.position(x.axes[axis], out[axis], step), on.position(x.axes[axis], inner[axis], step)
-        return [*found, f"{there} >= {here}" if reverse else f"{there} <= {here}"]
+        return [*found, before(out[axis], inner[axis]) if reverse else before(inner[axis], out[axis])]
 
     return join(on.world, x.axes, [x], link)
+
+
+def before(left: Names, right: Names) -> str:
+    """That a position in an axis is at most another; a merged axis is in the lexical order of its factors."""
+    if not left:
+        return "true"
+    first, *rest = zip(left, right, strict=True)
+    if not rest:
+        return f"{first[0]} <= {first[1]}"
+    return f"({first[0]} < {first[1]} or {first[0]} = {first[1]} and {before(left[1:], right[1:])})"
 
 
 def reduce_window_sum(
@@ -215,118 +304,3 @@ def reduce_window_sum(
         return [*found, *(f"{g[2][i]} = 0" for i in range(len(window)) if trivial[i])]
 
     return join(on.world, axes, [x], link, extra=len(window))
-
-
-def dynamic_slice(on: Frame, step: Step, x: Form, *starts: Form, slice_sizes: Sequence[Any]) -> Form:
-    """A slice at computed starts, which lax clamps so that it stays inside."""
-    axes = on.new_axes(step.outs[0].shape)
-    starts = starts[: len(x.axes)]  # with symbolic sizes JAX passes those as operands too
-
-    def link(g: Sequence[Names]) -> list[str]:
-        out, inner = split(g[0], axes), split(g[1], x.axes)
-        found: list[str] = []
-        for i in range(len(axes)):
-            size, extent = (
-                isl_text(on.affine(on.size(step.ins[0].shape[i]))),
-                isl_text(on.affine(on.size(slice_sizes[i]))),
-            )
-            last = f"{size} - ({extent})"
-            here, there = on.position(axes[i], out[i], step), on.position(x.axes[i], inner[i], step)
-            found.append(f"{there} = {here} + max(0, min({g[2][i]}, {last}))")
-        return found
-
-    return join(
-        on.world,
-        axes,
-        [x],
-        link,
-        extra=len(axes),
-        ties=lambda g: [(graph(on.world, f), [g[2][i]]) for i, f in enumerate(starts)],
-    )
-
-
-def gather(
-    on: Frame,
-    step: Step,
-    x: Form,
-    indices: Form,
-    *dynamic: Form,
-    dimension_numbers: Any,
-    slice_sizes: Sequence[Any],
-    indices_are_sorted: bool,
-    unique_indices: bool,
-    mode: Any,
-    fill_value: Any,
-) -> Form:
-    # indices_are_sorted and unique_indices are promises about the indices: where kept, they change nothing.
-    numbers = dimension_numbers
-    axes = on.new_axes(step.outs[0].shape)
-    batch = [d for d in range(len(axes)) if d not in numbers.offset_dims]
-    removed = {*numbers.collapsed_slice_dims, *numbers.operand_batching_dims}
-    offset = dict(zip([d for d in range(len(x.axes)) if d not in removed], numbers.offset_dims, strict=True))
-    starts = [component(on, indices, j) for j in range(len(numbers.start_index_map))]
-    last = [f"{text(on, d)} - ({text(on, s)})" for d, s in zip(step.ins[0].shape, slice_sizes, strict=True)]
-    clip = mode == lax.GatherScatterMode.CLIP
-    where = dict(zip(numbers.start_index_map, range(len(starts)), strict=True))
-    if not clip:
-        inside = all_inside(on, starts, [last[d] for d in numbers.start_index_map])
-        if not inside and (mode != lax.GatherScatterMode.FILL_OR_DROP or fill_value != 0):
-            raise Undecidable(
-                f"gather at {step.line} may read outside the array, which mode {mode} leaves undefined or fills with "
-                f"{fill_value}; say in given= what keeps it inside"
-            )
-
-    def link(g: Sequence[Names]) -> list[str]:
-        out, inner = split(g[0], axes), split(g[1], x.axes)
-        found: list[str] = []
-        for d in range(len(x.axes)):
-            parts = ["0"]
-            if d in offset:
-                parts.append(on.position(axes[offset[d]], out[offset[d]], step))
-            if d in where:
-                start = g[2][where[d]]
-                parts.append(f"max(0, min({start}, {last[d]}))" if clip else start)
-                found += [] if clip else [f"0 <= {start} <= {last[d]}"]
-            if d in numbers.operand_batching_dims:
-                at = numbers.start_indices_batching_dims[numbers.operand_batching_dims.index(d)]
-                parts.append(on.position(axes[batch[at]], out[batch[at]], step))
-            found.append(f"{on.position(x.axes[d], inner[d], step)} = {' + '.join(parts)}")
-        return found
-
-    def ties(g: Sequence[Sequence[int]]) -> list[tuple[isl.Set, Sequence[int]]]:
-        places = split_positions(g[0], axes)
-        outer = [p for d in batch for p in places[d]]
-        return [(graph(on.world, s), [*outer, g[2][j]]) for j, s in enumerate(starts)]
-
-    return join(on.world, axes, [x], link, extra=len(starts), ties=ties)
-
-
-def text(on: Frame, dim: Any) -> str:
-    return isl_text(on.affine(on.size(dim)))
-
-
-def component(on: Frame, indices: Form, j: int) -> Form:
-    """Component j of the index vectors, which lie along the last axis."""
-    axes = indices.axes[:-1]
-    count = sum(map(len, axes))
-    pin = [f"{j}"] * len(indices.axes[-1])
-    return join(on.world, axes, [indices], lambda g: equal(g[1], [*g[0][:count], *pin]))
-
-
-def all_inside(on: Frame, starts: Sequence[Form], last: Sequence[str]) -> bool:
-    """Whether every start is provably between 0 and its last allowed value."""
-    for start, end in zip(starts, last, strict=True):
-        points = graph(on.world, start)
-        at = points.dim(SET) - 1
-        inside = on.world.set(at + 1, [f"0 <= _{at} <= {end}"])
-        if not points.is_subset(inside):
-            return False
-    return True
-
-
-def split_positions(indices: Sequence[int], axes: Sequence[Sizes]) -> list[Sequence[int]]:
-    found, at = [], 0
-    for axis in axes:
-        found.append(indices[at : at + len(axis)])
-        at += len(axis)
-    return found

@@ -255,10 +255,18 @@ def finer_of_all(world: World, axes: Sequence[Sizes]) -> Sizes:
 def missing_condition(world: World, difference: Polynomial) -> str:
     """The condition that would make a size expression zero, where a divisibility does it."""
     for atom in sorted((v for v in difference.variables if isinstance(v, Atom)), key=str):
-        if atom.operation in ("floordiv", "mod"):
-            text = f"{atom.left} % {atom.right} == 0"
-            told = world.condition(f"({isl_text(atom.left)}) mod {atom.right} = 0")
-            inner = World(world.parameters, world.domain.intersect(told))
-            if not inner.domain.is_empty() and inner.is_zero(difference):
-                return f'. Say so in given=: "{text}"'
+        if atom.operation not in ("floordiv", "mod"):
+            continue
+        text = f"{atom.left} % {atom.right} == 0"
+        if not fully_affine(Polynomial.variable(atom)):
+            exact = atom.left * (1 / atom.right.value) if atom.right.is_constant else None
+            if exact is not None and not difference.substitute(
+                {atom: exact if atom.operation == "floordiv" else lift(0)}
+            ):
+                return f". They would where {text}, which is not affine in the sizes: put a number for one of them"
+            continue
+        told = world.condition(f"({isl_text(atom.left)}) mod {atom.right} = 0")
+        inner = World(world.parameters, world.domain.intersect(told))
+        if not inner.domain.is_empty() and inner.is_zero(difference):
+            return f'. Say so in given=: "{text}"'
     return f": they differ by {difference}"
