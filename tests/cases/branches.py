@@ -166,7 +166,6 @@ CASES = [
         lambda x, y: 0 * x.sum(),
         REFUTED,
         {"x": "n", "y": "m"},
-        bug="reduce_and has no rule, so the case n == m is Unsupported",
     ),
     Case("the error of an open question, swallowed", swallows, same, UNDECIDED, N, at=AT_7, alone=False),
     Case("a size as text", lambda x: 2 * x if str(x.shape[0]) == "7" else x, same, UNDECIDED, N, at=AT_7, alone=False),

@@ -212,7 +212,8 @@ def extreme_along(on: Frame, x: Form, axes: Sequence[int], largest: bool) -> isl
 def reduce_extreme(largest: bool) -> Rule:
     """The largest or smallest value of an index tensor along axes."""
 
-    def rule(on: Frame, step: Step, x: Form, *, axes: Sequence[int]) -> Form:
+    def rule(on: Frame, step: Step, x: Form, *, axes: Sequence[int], out_sharding: Any = None) -> Form:
+        step.expect(out_sharding=(out_sharding, None))
         refuse_unless(step, "int")
         outer = [x.axes[i] for i in range(len(x.axes)) if i not in axes]
         points = extreme_along(on, x, axes, largest)
