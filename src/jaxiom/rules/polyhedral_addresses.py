@@ -178,7 +178,7 @@ def gather(
     if mode != Mode.FILL_OR_DROP or fill_value is None or not np.isfinite(fill_value):
         raise Undecidable(
             f"gather at {step.line} may read outside the array, which mode {mode} leaves undefined or fills with "
-            f"{'NaN' if fill_value is None else fill_value}; say in given= what keeps it inside"
+            f"{'NaN' if fill_value is None or np.isnan(fill_value) else fill_value}; say in given= what keeps it inside"
         )
     return (
         plus(on.world, result, filled(on, step, windows, (axes, batch), starts, fill_value)) if fill_value else result
