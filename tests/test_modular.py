@@ -14,10 +14,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from jax import Array, lax
-from sympy import QQ
-from sympy.polys.rings import PolyElement, ring
 
 from jaxiom.interpret import interpret
+from jaxiom.lettered import letters_of
 from jaxiom.residues import ExactCheck, check_here, primes_below
 from jaxiom.rules.accumulators import ACCUMULATORS, BFLOAT16, FLOAT64, INT8, Accumulator
 from jaxiom.rules.explicit import EXPLICIT
@@ -187,8 +186,8 @@ def test_residues_and_heights_against_polynomials(at: int, kind: Accumulator):
     function, shapes = PROGRAMS[at]
     closed = jaxpr(function, *shapes)
     count = sum(math.prod(s) for s in shapes)
-    domain, *letters = ring([f"x{i}" for i in range(count)], QQ)
-    queue, inputs = iter(letters), []
+    letters = letters_of({"x": (count,)})
+    queue, inputs = iter(letters.arrays["x"]), []
     for shape in shapes:
         array = np.empty(shape, object)
         array[...] = np.array([next(queue) for _ in range(math.prod(shape))], object).reshape(shape)
@@ -202,7 +201,7 @@ def test_residues_and_heights_against_polynomials(at: int, kind: Accumulator):
         (found,) = interpret(table, closed, [jnp.asarray(v, kind.storage) for v in values])
     point = [Fraction(int(v)) for array in values for v in array.ravel()]
     for entry, residue in zip(exact.ravel(), np.asarray(found).ravel(), strict=True):
-        polynomial = entry if isinstance(entry, PolyElement) else domain(entry)
+        polynomial = letters.in_ring(entry)
         obeys(height, polynomial)
         value = sum((fraction(c) * math.prod(map(pow, point, m)) for m, c in polynomial.terms()), Fraction(0))
         assert int(residue) % p == modulo(value, p)

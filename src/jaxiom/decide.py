@@ -255,11 +255,17 @@ def factor_orders(signature: Signature) -> Iterator[Orders]:
         yield {leaf.name: order for leaf, order in zip(leaves, choice, strict=True)}
 
 
-def interpret_with(signature: Signature, case: Case, orders: Orders, simplest_rationals: bool) -> Sides:
-    world = World(case.sizes.names, case.sizes.domain)
-    rules = Polyhedral(world, case.scope, simplest_rationals)
-    table = rules.table()
-    inputs: list[Form] = []
+@dataclass(frozen=True)
+class Inputs:
+    """The arrays of a signature as forms: each, its axes by name, and the order in which their factors are laid out."""
+
+    forms: list[Form]
+    axes: dict[str, tuple[Sizes, ...]]
+    orders: Orders
+
+
+def input_forms(world: World, signature: Signature, orders: Orders) -> Inputs:
+    forms: list[Form] = []
     tensors: dict[str, tuple[Sizes, ...]] = {}
     kept: dict[str, tuple[tuple[int, ...], ...]] = {}
     for leaf in signature.leaves:
@@ -273,12 +279,20 @@ def interpret_with(signature: Signature, case: Case, orders: Orders, simplest_ra
             tuple(axis.factors[i] for i in order) for axis, order in zip(leaf.shape.axes, kept[leaf.name], strict=True)
         )
         tensors[leaf.name] = axes
-        inputs.append(tensor(world, leaf.name, axes))
-    left = interpret(table, case.lhs.closed, inputs)
-    right = interpret(table, case.rhs.closed, inputs)
+        forms.append(tensor(world, leaf.name, axes))
+    return Inputs(forms, tensors, kept)
+
+
+def interpret_with(signature: Signature, case: Case, orders: Orders, simplest_rationals: bool) -> Sides:
+    world = World(case.sizes.names, case.sizes.domain)
+    rules = Polyhedral(world, case.scope, simplest_rationals)
+    table = rules.table()
+    inputs = input_forms(world, signature, orders)
+    left = interpret(table, case.lhs.closed, inputs.forms)
+    right = interpret(table, case.rhs.closed, inputs.forms)
     check_outputs(case, signature)
     differences = tuple(within(world, plus(world, a, b.scale(-1))) for a, b in zip(left, right, strict=True))
-    return Sides(world, differences, tensors | rules.constants, kept, tuple(rules.notes))
+    return Sides(world, differences, inputs.axes | rules.constants, inputs.orders, tuple(rules.notes))
 
 
 def within(world: World, form: Form) -> Form:

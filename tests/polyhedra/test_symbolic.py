@@ -16,7 +16,7 @@ from jaxiom.polyhedra.reading import Expression, Summand
 from jaxiom.polyhedra.symbolic import to_sympy
 from jaxiom.polyhedra.writing import index_names
 
-WITHOUT_RANGE = {"strides", "half a size", "gaps"}
+WITHOUT_RANGE = {"strides", "half a size"}
 """Closed forms with a sum whose range is told by conditions alone."""
 
 

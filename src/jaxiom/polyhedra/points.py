@@ -59,3 +59,17 @@ def environment(sizes: Mapping[str, int], indices: Sequence[int]) -> dict[Variab
     found: dict[Variable, int] = dict(enumerate(indices))
     found.update(sizes)
     return found
+
+
+def points_at(points: isl.Set, sizes: Mapping[str, int]) -> list[tuple[int, ...]]:
+    """The points of a set at given sizes."""
+    for i in range(points.dim(isl.dim_type.param)):
+        value = sizes[str(points.get_dim_name(isl.dim_type.param, i))]
+        points = points.fix_val(isl.dim_type.param, i, isl.Val(value))
+    found: list[tuple[int, ...]] = []
+
+    def note(point: isl.Point) -> None:
+        found.append(tuple(int(point.get_coordinate_val(SET, i).to_python()) for i in range(points.dim(SET))))
+
+    points.foreach_point(note)
+    return found

@@ -69,6 +69,10 @@ class Writer:
         return base[tuple(indices)] if indices else sympy.Symbol(access.tensor)
 
     def summation(self, factor: Summation) -> Any:
+        divided = divisibility(factor)
+        if divided is not None:
+            rest, by = divided
+            return sympy.Piecewise((1, sympy.Eq(sympy.Mod(self.polynomial(rest), by), 0)), (0, True))
         body = sympy.Mul(*map(self.access, factor.accesses), *map(self.summation, factor.inner))
         body = self.guard(factor.conditions, self.polynomial(factor.weight) * body)
         if not factor.indices:
@@ -80,3 +84,14 @@ class Writer:
                 raise Unsupported(f"sympy: the summed index {self.names[index]} has no range of its own")
             limits.append((self.variable(index), 0, self.polynomial(size) - 1))
         return sympy.Sum(body, *limits)
+
+
+def divisibility(factor: Summation) -> tuple[Polynomial, int] | None:
+    """(e, d) where a sum only says that d divides e: the sum over i of [d·i + e = 0], i being any integer."""
+    bare = not factor.accesses and not factor.inner and factor.weight == 1
+    if not bare or len(factor.indices) != 1 or len(factor.conditions) != 1 or not factor.conditions[0].equality:
+        return None
+    condition, (index,) = factor.conditions[0].expression, factor.indices
+    by = condition.terms.get(((index, 1),))
+    rest = condition - Polynomial.variable(index) * (by or 0)
+    return None if by is None or by.denominator != 1 or index in rest.variables else (rest, abs(int(by)))

@@ -15,7 +15,7 @@ from jaxiom.errors import InternalDisagreement, Unsupported
 from jaxiom.measurement import Measurement
 
 if TYPE_CHECKING:
-    from jaxiom.operators import ToeplitzIdentity
+    from jaxiom.identities import ToeplitzIdentity
     from jaxiom.trial import RandomizedGap, Trial
     from jaxiom.verdict import Verdict
     from jaxiom.verification import Outcome, Progress
@@ -223,7 +223,7 @@ def gather(outcomes: Sequence["Outcome"], small: bool, told: "Progress") -> Evid
     told.begin("the block-Toeplitz matrix, by SymPy", 1, 3)
     identity = None
     if find(outcomes, *IDENTITY, parameters="X W Q") is not None:
-        from jaxiom.operators import projection_identity
+        from jaxiom.identities import projection_identity
 
         identity = projection_identity(TOEPLITZ)
     told.begin("scikit-learn's default solver against the full one", 2, 3)

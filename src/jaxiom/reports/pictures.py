@@ -84,15 +84,16 @@ def structure(tap_at: np.ndarray, rows: Sequence[int], columns: Sequence[int], l
 
 def doubly_block() -> tuple[Markup, dict[str, int]]:
     """T(W) of a convolution of two channels with two 3x3 filters on a 5x5 image, in colours, and these sizes."""
-    from jaxiom.operators import operator, valid
+    from jaxiom.identities import valid
+    from jaxiom.operators import operator
 
     sizes = {"n": 1, "h": 5, "w": 5, "c": 2, "kh": 3, "kw": 3, "f": 2}
     found = operator(valid, X="n h w c", W="kh kw c f", given="h >= kh, w >= kw")
     derived = found.derive(**sizes)
     tap_at = np.zeros(derived.linear.shape, int)
     for position, entry in derived.linear.entries.items():
-        (monomial,) = entry.monoms()
-        _, (i, j, _, _) = derived.letters.owners[monomial.index(1)]
+        ((letter,),) = entry.terms
+        _, (i, j, _, _) = derived.letters.owners[letter]
         tap_at[position] = i * sizes["kw"] + j + 1
     blocks = found.blocks(**sizes)
     label = "A doubly block-Toeplitz matrix: 18 rows, 50 columns, one colour for each entry of the kernel window"

@@ -2,7 +2,7 @@
 
 An array is a numpy array of objects. Its entries mean real numbers, integers or truth values *exactly*:
 
-- real dtypes: Python ints and Fractions (never floats), or elements of one SymPy polynomial ring over QQ ("letters");
+- real dtypes: Python ints and Fractions (never floats), or `Lettered`, polynomials in letters;
 - integer dtypes: Python ints, which do not wrap;
 - bool: Python bools;
 - `Missing`, for what is no real number: it can be moved about and left behind by a `where`, and nothing else.
@@ -15,10 +15,10 @@ from typing import Any
 
 import jax.numpy as jnp
 import numpy as np
-from sympy.polys.rings import PolyElement
 
 from jaxiom.errors import InternalDisagreement, Unsupported
 from jaxiom.interpret import Step
+from jaxiom.lettered import Lettered
 
 Number = int | Fraction
 
@@ -77,17 +77,16 @@ def not_real(step: Step, entry: Missing) -> Unsupported:
 
 def number(step: Step, entry: Any) -> Number:
     """The entry as a number, where the rule cannot go by letters: a comparison, a rounding, a divisor."""
-    if isinstance(entry, PolyElement):
-        if not entry.is_ground:
+    if isinstance(entry, Lettered):
+        if not entry.is_constant:
             raise step.refuse(f"it asks for the value of {shown(entry)}, and letters have none")
-        domain, constant = entry.ring.domain, entry.coeff(1)
-        return Fraction(int(domain.numer(constant)), int(domain.denom(constant)))
+        return entry.constant
     if isinstance(entry, Missing):
         raise not_real(step, entry)
     return entry
 
 
-def shown(entry: PolyElement, limit: int = 60) -> str:
+def shown(entry: Lettered, limit: int = 60) -> str:
     text = str(entry)
     return text if len(text) <= limit else text[: limit - 3] + "..."
 
@@ -126,7 +125,7 @@ def check(step: Step, value: Any, aval: Any) -> None:
         raise InternalDisagreement(f"{where} is no array of exact entries")
     if value.shape != tuple(aval.shape):
         raise InternalDisagreement(f"{where} has the shape {value.shape}, JAX's {tuple(aval.shape)}")
-    allowed = (bool,) if is_bool(aval) else (int,) if is_integer(aval) else (int, Fraction, PolyElement)
+    allowed = (bool,) if is_bool(aval) else (int,) if is_integer(aval) else (int, Fraction, Lettered)
     strange = kinds(value) - {*allowed, Missing}
     if strange:
         raise InternalDisagreement(f"{where} holds {', '.join(map(str, strange))} where JAX has {aval.dtype}")
