@@ -10,7 +10,7 @@ import pytest
 from jaxiom import crosscheck as checks
 from jaxiom import prove
 from jaxiom.cases import Case, trace_cases
-from jaxiom.crosscheck import compare, crosscheck, small_sizes, too_large
+from jaxiom.crosscheck import compare, crosscheck, small_sizes, trace_small
 from jaxiom.errors import InternalDisagreement
 from jaxiom.layers import conv
 from jaxiom.rules import polyhedral
@@ -93,7 +93,7 @@ def test_a_disagreement_shows_both_values_and_the_place() -> None:
 
 def test_what_is_too_large_is_not_evaluated_and_said() -> None:
     signature, case = claim(double, double, x="700 700")
-    assert too_large(double, double, signature, {})
+    assert trace_small(double, double, signature, {}) is None
     (note,) = crosscheck(double, double, signature, case.sizes, case)
     assert note == "not cross-checked: every allowed size is too large for exact arithmetic"
     assert prove(lambda x: x + x, double, x="700 700").notes == (note,)
@@ -104,20 +104,20 @@ def test_a_large_contraction_of_small_inputs_is_too_large() -> None:
         return x[:, None] * x[None, :]
 
     signature, _ = claim(outer, outer, x="900")
-    assert too_large(outer, outer, signature, {})
-    assert not too_large(outer, outer, read_signature([outer], {"x": "n"}), {"n": 9})
+    assert trace_small(outer, outer, signature, {}) is None
+    assert trace_small(outer, outer, read_signature([outer], {"x": "n"}), {"n": 9}) is not None
 
 
 def test_larger_sizes_are_left_for_smaller_ones() -> None:
     signature, case = claim(double, double, x="n 100 100")
-    assert too_large(double, double, signature, {"n": 40})
+    assert trace_small(double, double, signature, {"n": 40}) is None
     assert crosscheck(double, double, signature, case.sizes, case) == ()
 
 
 def test_a_few_points_are_enough(monkeypatch: pytest.MonkeyPatch) -> None:
     signature, case = claim(double, double, x="n m k")
     seen: list[Any] = []
-    monkeypatch.setattr(checks, "compare", lambda lhs, rhs, signature, point, rng: seen.append(point))
+    monkeypatch.setattr(checks, "compare", lambda lhs, rhs, signature, point, rng, sides: seen.append(point))
     crosscheck(double, double, signature, case.sizes, case)
     assert len(seen) == checks.POINTS
 

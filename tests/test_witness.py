@@ -41,7 +41,7 @@ def really_differs(of: Different, found: Witness) -> None:
     assert isinstance(found.rhs, Fraction)
     assert found.lhs != found.rhs
     np.testing.assert_allclose([left, right], [float(found.lhs), float(found.rhs)], rtol=1e-5, atol=1e-6)
-    np.testing.assert_allclose([found.jax_lhs, found.jax_rhs], [left, right], rtol=1e-6)
+    np.testing.assert_allclose(found.jax_values, [left, right], rtol=1e-6)
 
 
 @pytest.mark.parametrize("of", DIFFERENCES, ids=lambda of: of.name)

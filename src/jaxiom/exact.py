@@ -16,7 +16,7 @@ from jaxiom.rules.effort import Effort, spend, within
 from jaxiom.rules.explicit import EXPLICIT
 from jaxiom.rules.explicit_entries import Missing, elementwise, kinds, real
 from jaxiom.signature import Signature
-from jaxiom.trace import entries, make_jaxpr, open_scope
+from jaxiom.trace import Traced, entries, make_jaxpr, open_scope
 
 
 def exact(values: Any, argument: str = "inputs") -> np.ndarray:
@@ -48,7 +48,11 @@ def exact(values: Any, argument: str = "inputs") -> np.ndarray:
 
 
 def evaluate(
-    function: Callable[..., Any], arguments: Sequence[Any], side: str = "the function", effort: Effort | None = None
+    function: Callable[..., Any],
+    arguments: Sequence[Any],
+    side: str = "the function",
+    effort: Effort | None = None,
+    traced: Traced | None = None,
 ) -> list[np.ndarray]:
     """What a function gives in exact arithmetic, on arguments of given sizes.
 
@@ -65,6 +69,7 @@ def evaluate(
             reaches the function as it is.
         side: what to call the function in errors.
         effort: what it may take; None: without a limit.
+        traced: the function as `trace_at` traced it on arguments of these shapes; None: it is traced here.
 
     Returns:
         One array of exact entries for each output, in the order of `jax.tree.leaves`.
@@ -77,16 +82,25 @@ def evaluate(
     """
     arguments = jax.tree.map(lambda leaf: exact(leaf) if isinstance(leaf, np.ndarray) else leaf, list(arguments))
     arrays = [leaf for leaf in jax.tree.leaves(arguments) if isinstance(leaf, np.ndarray)]
-    structs = jax.tree.map(
-        lambda leaf: jax.ShapeDtypeStruct(leaf.shape, jnp.float32) if isinstance(leaf, np.ndarray) else leaf, arguments
-    )
-    traced = make_jaxpr(function, structs, open_scope([], [], {}, frozenset()), side)
+    traced = traced or trace_at(function, arguments, side)
     with within(effort):
         spend(entries=sum(a.size for a in arrays) + entries(traced.closed))
         outputs = interpret(EXPLICIT, traced.closed, arrays)
     for name, output in zip(traced.leaves, outputs, strict=True):
         refuse_missing(side, name, output)
     return outputs
+
+
+def trace_at(function: Callable[..., Any], arguments: Sequence[Any], side: str = "the function") -> Traced:
+    """Trace a function at given sizes, as float32; a leaf of the arguments is anything that has a shape, or an int.
+
+    Raises:
+        BadInput: the function does not run on these shapes.
+    """
+    structs = jax.tree.map(
+        lambda leaf: jax.ShapeDtypeStruct(leaf.shape, jnp.float32) if hasattr(leaf, "shape") else leaf, list(arguments)
+    )
+    return make_jaxpr(function, structs, open_scope([], [], {}, frozenset()), side)
 
 
 def refuse_missing(side: str, name: str, output: np.ndarray) -> None:

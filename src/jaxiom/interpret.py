@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache, partial
 from inspect import Parameter, signature
 from typing import Any, Generic, TypeVar
 
@@ -82,13 +83,19 @@ class Table(Generic[Value]):
 
 def refuse_unnamed(step: Step, rule: Rule, parameters: Mapping[str, Any]) -> None:
     """Refuse a parameter that the rule does not name: `exp` gained `accuracy` one day."""
-    named = {p.name: p.default for p in signature(rule).parameters.values() if p.kind is Parameter.KEYWORD_ONLY}
+    named = keywords(rule.func if isinstance(rule, partial) and not rule.keywords else rule)
     for name in parameters:
         if name not in named:
             raise step.refuse(f"this rule does not know the parameter {name}={parameters[name]}")
     # A default marks a parameter that only some of the supported JAX versions give.
     for name in (n for n, default in named.items() if default is Parameter.empty and n not in parameters):
         raise step.refuse(f"this rule needs the parameter {name}, which this JAX does not give")
+
+
+@lru_cache(maxsize=1024)
+def keywords(rule: Rule) -> Mapping[str, Any]:
+    """The parameters that a rule names, with their defaults."""
+    return {p.name: p.default for p in signature(rule).parameters.values() if p.kind is Parameter.KEYWORD_ONLY}
 
 
 def interpret(table: Table[Value], closed: Closed, arguments: Sequence[Value], caller: str = "") -> list[Value]:

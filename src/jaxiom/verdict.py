@@ -1,8 +1,9 @@
 """What `prove` answers: proved, refuted or undecided, kept apart in the type."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
@@ -23,7 +24,7 @@ class Witness:
         leaf: which of several outputs, "" where there is one.
         index: the entry of the output.
         lhs, rhs: the two exact values there, by the explicit interpreter on fractions.
-        jax_lhs, jax_rhs: what JAX gives there op by op, shown beside them and no criterion.
+        by_jax: what JAX gives there, computed when it is asked for.
     """
 
     sizes: Mapping[str, int]
@@ -31,15 +32,19 @@ class Witness:
     index: tuple[int, ...]
     lhs: Fraction
     rhs: Fraction
-    jax_lhs: float
-    jax_rhs: float
+    by_jax: Callable[[], tuple[float, float]] = field(repr=False, compare=False)
     leaf: str = ""
+
+    @cached_property
+    def jax_values(self) -> tuple[float, float]:
+        """What JAX gives there op by op, on each side: shown beside the exact values and no criterion."""
+        return self.by_jax()
 
     def __str__(self) -> str:
         sizes = ", ".join(f"{k}={v}" for k, v in self.sizes.items()) or "the sizes given"
         inputs = "; ".join(f"{k} {describe(v)}" for k, v in self.inputs.items())
         at = f"{self.leaf}[{', '.join(map(str, self.index))}]"
-        seen = f"JAX op by op: {self.jax_lhs:g} and {self.jax_rhs:g}"
+        seen = "JAX op by op: {:g} and {:g}".format(*self.jax_values)
         return f"{sizes}: at {at} lhs = {self.lhs}, rhs = {self.rhs} ({seen}) with {inputs}"
 
 

@@ -5,6 +5,7 @@ import random
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import partial
 from math import prod
 from operator import attrgetter
 from typing import Any
@@ -164,25 +165,26 @@ def replay(
             shown = floats | {
                 w.name: sizes[w.name] for w in map(attrgetter("shape"), signature.leaves) if isinstance(w, Whole)
             }
-            here, there = (jax_value(f, signature, sizes, floats, i, index) for f in (lhs, rhs))
+            by_jax = partial(jax_values, (lhs, rhs), signature, dict(sizes), floats, i, index)
             left_value, right_value = (Fraction(str(+v[index])) for v in (a, b))
-            return Witness(dict(sizes), shown, index, left_value, right_value, here, there, leaves[i])
+            return Witness(dict(sizes), shown, index, left_value, right_value, by_jax, leaves[i])
     return None
 
 
-def jax_value(
-    function: Callable[..., Any],
+def jax_values(
+    functions: tuple[Callable[..., Any], Callable[..., Any]],
     signature: Signature,
     sizes: Mapping[str, int],
     inputs: Mapping[str, np.ndarray],
     leaf: int,
     index: tuple[int, ...],
-) -> float:
+) -> tuple[float, float]:
     """What JAX gives there, op by op: shown, and no criterion."""
     arrays = {name: jax.numpy.asarray(a) for name, a in inputs.items()}
     with jax.disable_jit():
-        outputs = jax.tree.leaves(function(*signature.arguments(sizes, arrays)))
-    return float(np.asarray(outputs[leaf], np.float64)[index])
+        outputs = [jax.tree.leaves(f(*signature.arguments(sizes, arrays))) for f in functions]
+    here, there = (float(np.asarray(leaves[leaf], np.float64)[index]) for leaves in outputs)
+    return here, there
 
 
 def search_witness(

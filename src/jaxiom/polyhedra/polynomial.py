@@ -81,7 +81,7 @@ class Polynomial:
     __slots__ = ("__dict__", "terms")
 
     def __init__(self, terms: Mapping[Powers, Fraction | int] | None = None):
-        self.terms = {k: Fraction(v) for k, v in (terms or {}).items() if v}
+        self.terms = {k: v if type(v) is Fraction else Fraction(v) for k, v in (terms or {}).items() if v}
 
     @classmethod
     def constant(cls, value: Fraction | int) -> "Polynomial":

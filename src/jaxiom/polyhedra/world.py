@@ -1,5 +1,6 @@
 """The sizes and tensors that forms are about, and the questions about sizes alone."""
 
+import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -7,6 +8,7 @@ from dataclasses import dataclass, field
 import islpy as isl
 
 from jaxiom.errors import Undecidable
+from jaxiom.polyhedra.building import PARAM, SET, Coefficients, basic_set, pairing, set_space
 from jaxiom.polyhedra.polynomial import Atom, Polynomial, Variable, fully_affine, isl_text, lift
 from jaxiom.polyhedra.zero import vanishes
 
@@ -48,6 +50,20 @@ def divided(operation: str, dividend: int, divisor: Polynomial) -> Polynomial:
     return total
 
 
+EQUALITY = re.compile(r"_(\d+) = _(\d+)")
+RANGE = re.compile(r"0 <= _(\d+) < (.+)")
+TERM = re.compile(r"(-?\d+)\*([A-Za-z_]\w*)|\((-?\d+)\)")
+
+
+def read_equality(text: str) -> list[tuple[bool, int, Coefficients]] | None:
+    """`_i = _j`; None for another text."""
+    match = EQUALITY.fullmatch(text)
+    if match is None:
+        return None
+    left, right = int(match[1]), int(match[2])
+    return [(True, 0, {} if left == right else {(SET, left): 1, (SET, right): -1})]
+
+
 def names(count: int, start: int = 0) -> list[str]:
     """How isl texts write the positions start .. start + count - 1."""
     return [f"_{i}" for i in range(start, start + count)]
@@ -70,27 +86,57 @@ class World:
     narrowed: dict[str, isl.Set] = field(default_factory=dict)
     _same: dict[Polynomial, bool] = field(default_factory=dict)
     _samples: list[dict[str, int]] = field(default_factory=list)
+    _spaces: dict[int, isl.Space] = field(default_factory=dict)
 
     @property
     def prefix(self) -> str:
         return f"[{', '.join(self.parameters)}] -> " if self.parameters else ""
 
+    def space(self, dimensions: int) -> isl.Space:
+        """The space of tuples `[_0, _1, ...]`."""
+        if dimensions not in self._spaces:
+            self._spaces[dimensions] = set_space(self.parameters, dimensions)
+        return self._spaces[dimensions]
+
     def set(self, dimensions: int, constraints: Sequence[str]) -> isl.Set:
-        """A set of tuples `[_0, _1, ...]`."""
-        body = " and ".join(constraints) or "true"
-        return isl.Set(f"{self.prefix}{{ [{', '.join(names(dimensions))}] : {body} }}")
+        """A set of tuples `[_0, _1, ...]`. The two commonest kinds of constraint go round isl's parser."""
+        rows: list[tuple[bool, int, Coefficients]] = []
+        rest: list[str] = []
+        for text in constraints:
+            read = read_equality(text) or self.read_range(text)
+            rows += read or ()
+            rest += [] if read else [text]
+        found = isl.Set.from_basic_set(basic_set(self.space(dimensions), rows))
+        if not rest:
+            return found
+        return found.intersect(isl.Set(f"{self.prefix}{{ [{', '.join(names(dimensions))}] : {' and '.join(rest)} }}"))
+
+    def read_range(self, text: str) -> list[tuple[bool, int, Coefficients]] | None:
+        """`0 <= _i < size`, the size an affine one of `isl_text`; None for another text."""
+        match = RANGE.fullmatch(text)
+        if match is None:
+            return None
+        index, constant = int(match[1]), -1
+        coefficients = {(SET, index): -1}
+        for term in match[2].split(" + "):
+            parts = TERM.fullmatch(term)
+            if parts is None or (parts[2] and parts[2] not in self.parameters):
+                return None
+            if parts[2]:
+                key = (PARAM, self.parameters.index(parts[2]))
+                coefficients[key] = coefficients.get(key, 0) + int(parts[1])
+            else:
+                constant += int(parts[3])
+        return [(False, 0, {(SET, index): 1}), (False, constant, coefficients)]
 
     def embed(self, points: isl.Set, dimensions: int, positions: Sequence[int]) -> isl.Set:
         """`points` in a larger tuple space, its i-th index at `positions[i]`, the other indices free."""
-        links = " and ".join(f"_{p} = _x{i}" for i, p in enumerate(positions)) or "true"
-        source = ", ".join(f"_x{i}" for i in range(len(positions)))
-        return points.apply(isl.Map(f"{self.prefix}{{ [{source}] -> [{', '.join(names(dimensions))}] : {links} }}"))
+        return points.apply(pairing(self.space(len(positions)), self.space(dimensions), enumerate(positions)))
 
     def rearrange(self, points: isl.Set, order: Sequence[int]) -> isl.Set:
         """Pick out and reorder indices; those that `order` leaves out are projected away."""
-        total = points.dim(isl.dim_type.set)
-        target = ", ".join(f"_{i}" for i in order)
-        return points.apply(isl.Map(f"{self.prefix}{{ [{', '.join(names(total))}] -> [{target}] }}"))
+        pairs = ((p, i) for i, p in enumerate(order))
+        return points.apply(pairing(self.space(points.dim(SET)), self.space(len(order)), pairs))
 
     def box(self, sizes: Sequence[Polynomial], start: int = 0) -> list[str]:
         """Constraints 0 <= index < size."""
@@ -126,6 +172,8 @@ class World:
 
     def is_zero(self, size: Polynomial) -> bool:
         """Whether a size expression (not necessarily affine) is 0 for all allowed sizes."""
+        if fully_affine(size):
+            return self.domain.is_subset(self.condition(f"{isl_text(size * size.denominator)} = 0"))
         constraints, weight, extra = self.flatten(size, 0)
         points = self.set(extra, constraints).intersect_params(self.domain)
         return vanishes(points, weight)

@@ -14,6 +14,7 @@ from math import floor
 import islpy as isl
 
 from jaxiom.errors import Undecidable
+from jaxiom.polyhedra.building import SET, Coefficients, basic_set, set_space
 from jaxiom.polyhedra.polynomial import Polynomial, Variable, lift
 
 Row = list[int]
@@ -127,12 +128,11 @@ def vanishes_on(piece: isl.BasicSet, weight: Polynomial, left: list[int]) -> boo
 
 
 def polyhedron(inequalities: Sequence[Row], size: int) -> isl.BasicSet:
-    variables = [f"t{i}" for i in range(size)]
-    constraints = [
-        " + ".join([f"({row[0]})", *(f"{a}*{v}" for a, v in zip(row[1:], variables, strict=True) if a)]) + " >= 0"
-        for row in inequalities
-    ]
-    return isl.BasicSet(f"{{ [{', '.join(variables)}] : {' and '.join(constraints) or 'true'} }}")
+    return basic_set(set_space((), size), [(False, row[0], coefficients(row)) for row in inequalities])
+
+
+def coefficients(row: Row) -> Coefficients:
+    return {(SET, i): a for i, a in enumerate(row[1:]) if a}
 
 
 def vanishes_full(inequalities: list[Row], size: int, weight: Polynomial, left: list[int]) -> bool:
@@ -165,8 +165,7 @@ def nonzero_at_sample(piece: isl.BasicSet, weight: Polynomial) -> bool:
 
 
 def plane(row: Row, value: int, size: int) -> isl.BasicSet:
-    text = " + ".join(f"{a}*t{i}" for i, a in enumerate(row[1:]) if a)
-    return isl.BasicSet(f"{{ [{', '.join(f't{i}' for i in range(size))}] : {text} = {value} }}")
+    return basic_set(set_space((), size), [(True, -value, coefficients(row))])
 
 
 def width(piece: isl.BasicSet, row: Row) -> tuple[int, int, Row]:
