@@ -1,13 +1,14 @@
 """Prove that two JAX functions are equal for every input and every size, or see exactly how far apart they are.
 
 The names below are loaded when they are first used, so that `import jaxiom` and `jaxiom --help` stay quick. No file
-of the package bears one of these names: a submodule that is imported later would overwrite the function.
+of the package bears the name of one of these functions: a submodule that is imported later would overwrite it.
 """
 
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from jaxiom import pca
     from jaxiom.claims import Claim, assert_proved, refutation, theorem
     from jaxiom.decide import prove
     from jaxiom.errors import BadClaim, BadInput, BadShape, InternalDisagreement, JaxiomError, Unsupported
@@ -36,6 +37,7 @@ __all__ = [
     "assert_proved",
     "measure",
     "operator",
+    "pca",
     "prove",
     "refutation",
     "theorem",
@@ -50,11 +52,14 @@ HOMES = {
     "projection": ("PCA",),
     "verdict": ("Proved", "Refuted", "Undecided", "Verdict", "Witness"),
 }
+MODULES = ("pca",)  # public as they are: jaxiom.pca.compress
 HOME = {name: home for home, names in HOMES.items() for name in names}
 
 
 def __getattr__(name: str) -> Any:
     """The public name, from the module where it lives."""
+    if name in MODULES:
+        return import_module(f"jaxiom.{name}")
     if name not in HOME:
         raise AttributeError(f"module 'jaxiom' has no attribute {name!r}")
     value = getattr(import_module(f"jaxiom.{HOME[name]}"), name)

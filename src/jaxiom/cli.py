@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 from typer.exceptions import TyperException
 
-from jaxiom.commands import bench
+from jaxiom.commands import audit, bench
 from jaxiom.commands.options import Json, show_json
 from jaxiom.errors import BadInput, JaxiomError
 
@@ -30,6 +30,7 @@ Paths = Annotated[
 ]
 Keyword = Annotated[str, typer.Option("-k", metavar="TEXT", help="Only claims with TEXT in their name or title.")]
 
+app.command()(audit.audit)
 app.add_typer(bench.app, name="bench")
 
 
