@@ -161,7 +161,7 @@ class Report:
             f"expected error: {self.expected_error:.2e} of the output on white noise",
         ]
         if self.uncentred_error is not None:
-            lines.append(f"without centring: {self.filters} filters leave {self.uncentred_error:.2e}")
+            lines.append(f"without centring: {self.filters} filters leave {self.uncentred_error:.2e} on white noise")
         lines += [f"parameters: {saving(*self.parameters)}", f"multiply-adds a position: {saving(*self.multiply_adds)}"]
         if self.multiply_adds[1] >= self.multiply_adds[0]:
             lines.append(f"no saving: only up to {self.saves_below} filters is the compressed layer the cheaper one")
@@ -229,6 +229,6 @@ def expected_error(layer: "Compressed") -> float:
 
 
 def uncentred_error(factors: Factors, filters: int) -> float:
-    """The least that a layer of as many filters leaves (Eckart and Young)."""
+    """The least that a layer of as many filters leaves on white noise (Eckart and Young)."""
     squares = np.linalg.svd(factors.kernel.reshape(factors.taps, -1), compute_uv=False) ** 2
     return float(np.sqrt(squares[filters:].sum() / squares.sum()))
