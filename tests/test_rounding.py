@@ -1,6 +1,7 @@
 """The bound held on every run, against exact rational arithmetic."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from fractions import Fraction
 from functools import lru_cache
 from typing import Any
@@ -17,7 +18,7 @@ from jax import Array, lax
 from jaxiom.errors import BadInput, Unsupported
 from jaxiom.interpret import interpret
 from jaxiom.rules.arithmetic import DTYPES, arithmetic, subnormal, up
-from jaxiom.rules.bounded import Bounded
+from jaxiom.rules.bounded import Bounded, Machine
 from jaxiom.rules.explicit import EXPLICIT
 from jaxiom.rules.explicit_entries import literal
 from jaxiom.rules.rounding import rounding_table
@@ -77,7 +78,7 @@ def compiled(name: str, dtype: str, platform: str = "cpu") -> tuple[Any, Any, An
     """A program's jaxpr, the program, and its value with the bound; the last two jitted."""
     function, shapes = PROGRAMS[name]
     closed = jax.make_jaxpr(function)(*(jax.ShapeDtypeStruct(s, dtype) for s in shapes))
-    table = rounding_table(platform)
+    table = rounding_table(Machine(platform))
 
     def bounded(*xs: Array) -> list[tuple[Array, Array]]:
         return [(b.value, b.slack) for b in interpret(table, closed, [Bounded(x) for x in xs])]
@@ -203,7 +204,7 @@ def test_bound_holds_for_any_order_of_summation(seed: int):
 def bound_of(function: Callable[..., Any], *inputs: Any, platform: str = "cpu") -> tuple[Array, Array]:
     """A program's value and bound."""
     closed = jax.make_jaxpr(function)(*inputs)
-    (found,) = interpret(rounding_table(platform), closed, [Bounded(jnp.asarray(x)) for x in inputs])
+    (found,) = interpret(rounding_table(Machine(platform)), closed, [Bounded(jnp.asarray(x)) for x in inputs])
     return found.value, found.slack
 
 
@@ -226,6 +227,30 @@ def test_bound_is_tight():
     assert (np.asarray(bound) <= 1.001 * theory).all()
     value, bound = bound_of(jnp.add, x, x)
     assert (np.asarray(bound) <= 1.00001 * U * np.abs(value) + 1e-36).all()
+
+
+@pytest.mark.parametrize("terms", [64, 4608])
+def test_what_is_likely_is_far_below_the_guarantee_and_holds_on_random_inputs(terms: int):
+    rng = np.random.default_rng(terms)
+    x, w, q = (rng.standard_normal(s).astype(np.float32) for s in ((8, terms), (terms, 16), (16, 4)))
+    closed = jax.make_jaxpr(lambda x, w, q: (x @ w) @ q)(x, w, q)
+    sure, likely = (
+        interpret(rounding_table(Machine(likely=b)), closed, [Bounded(jnp.asarray(a)) for a in (x, w, q)])[0]
+        for b in (False, True)
+    )
+    exact = x.astype(np.float64) @ w.astype(np.float64) @ q.astype(np.float64)
+    error = np.abs(np.asarray(sure.value, np.float64) - exact)
+    assert (error <= np.asarray(likely.slack)).all()
+    assert (np.asarray(likely.slack) < np.asarray(sure.slack)).all()
+    if terms == 4608:
+        assert (np.asarray(likely.slack) < np.asarray(sure.slack) / 8).all()
+
+
+def test_sums_that_chop_are_expected_to_err_to_one_side():
+    a = arithmetic("float32", "DEFAULT", "gpu")
+    assert float(replace(a, likely=True).growth(4608)) == float(a.growth(4608))
+    nearest = arithmetic("float32")
+    assert float(replace(nearest, likely=True).growth(4608)) < float(nearest.growth(4608)) / 10
 
 
 def test_only_taps_inside_the_image_count():

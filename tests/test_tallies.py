@@ -4,7 +4,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxiom.tallies import Histogram, Tally, reduced, tally, ulps
+from jaxiom.tallies import BINS, Histogram, Tally, counted, reduced, tally, ulps
 
 
 def test_tallies_add_up_over_batches():
@@ -28,3 +28,11 @@ def test_ulps_against_numpy():
     for level, found in histogram.quantiles([0.5, 0.9, 1.0]).items():
         exact = np.quantile(np.abs(y - x) / np.spacing(np.maximum(np.abs(x), np.abs(y))), level, method="inverted_cdf")
         assert exact <= found <= 1.13 * exact + 1e-9
+
+
+def test_bins_are_counted_alike_on_the_device_and_on_the_host():
+    bins = np.random.default_rng(0).integers(0, BINS, (7, 11)).astype(np.uint16)
+    host, device = Histogram(), Histogram()
+    host.add(bins)
+    device.join(counted(jnp.asarray(bins)))
+    assert np.array_equal(host.counts, device.counts)

@@ -18,10 +18,11 @@ from jaxiom.errors import BadInput, BadShape, InternalDisagreement, Undecidable
 from jaxiom.interpret import interpret
 from jaxiom.residues import ExactCheck, check_here
 from jaxiom.rules.arithmetic import UNIT, up, wide
-from jaxiom.rules.rounding import Bounded, rounding_table
+from jaxiom.rules.bounded import Bounded, Machine
+from jaxiom.rules.rounding import rounding_table
 from jaxiom.signature import Signature
 from jaxiom.sizes import Shape
-from jaxiom.tallies import Histogram, Tally, reduced, tally, ulps
+from jaxiom.tallies import Histogram, Tally, counted, reduced, tally, ulps
 from jaxiom.trace import Closed, Traced, make_jaxpr, open_scope
 
 Arrays = Mapping[str, Any]
@@ -67,9 +68,12 @@ class Found:
     def take(self, leaves: Leaves, parts: Sequence[Mapping[str, Any]]) -> None:
         """Add what `Pass.compare` reduced."""
         for leaf, part in zip(leaves, parts, strict=True):
-            self.histogram.add(part["ulps"])
             for name, x in part.items():
-                if name != "ulps":
+                if name == "ulps":
+                    self.histogram.add(x)
+                elif name == "counts":
+                    self.histogram.join(x)
+                else:
                     self.count(name, x, leaf.size)
 
 
@@ -167,17 +171,18 @@ class Pass:
             if predicted is not None:
                 parts |= {"predicted": predicted[at], "left": drift - predicted[at]}
             reductions: dict[str, Any] = {name: reduced(part) for name, part in parts.items()}
-            found.append(reductions | {"ulps": ulps(drift, left, right, jnp.dtype(self.dtype))})
+            bins = ulps(drift, left, right, jnp.dtype(self.dtype))
+            found.append(reductions | ({"ulps": bins} if self.device.platform == "cpu" else {"counts": counted(bins)}))
         return found, predicted
 
-    def bounds(self, arrays: Arrays) -> dict[str, Leaves]:
-        """The rounding bound of each side, and of the prediction."""
-        platform = self.device.platform
-        table, inputs = rounding_table(platform), [Bounded(arrays[name]) for name in self.names]
+    def bounds(self, arrays: Arrays, likely: bool = False) -> dict[str, Leaves]:
+        """The rounding bound of each side, and of the prediction: the guaranteed one, or what is likely."""
+        machine = Machine(self.device.platform, self.device, likely)
+        table, inputs = rounding_table(machine), [Bounded(arrays[name]) for name in self.names]
         found = {s: interpret(table, t.closed, inputs) for s, t in (("lhs", self.lhs), ("rhs", self.rhs))}
         if self.prediction is not None:
             widened = [Bounded(arrays[name].astype(self.wide)) for name in self.names]
-            found["predicted"] = interpret(rounding_table(platform, rationals=True), self.prediction, widened)
+            found["predicted"] = interpret(rounding_table(machine, rationals=True), self.prediction, widened)
         return {name: [b.slack.astype(self.wide) for b in leaves] for name, leaves in found.items()}
 
     def judge(

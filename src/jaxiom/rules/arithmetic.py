@@ -28,6 +28,8 @@ FLOAT32 = {
     ("tpu", "HIGHEST"): (2.0**-22, 2.0**-23, True),
 }
 
+LAMBDA = 5.0  # 2 exp(-LAMBDA^2 / 2) is 7e-6
+
 
 @dataclass(frozen=True)
 class Arithmetic:
@@ -40,6 +42,7 @@ class Arithmetic:
         eta: the most that underflow can take from one stored result (absolute), flushing to zero included.
         eta_acc: the same in the accumulator.
         chops: the accumulator truncates; else it rounds to nearest.
+        likely: what sums lose is what is to be expected of them, not the most that they can.
     """
 
     u: float
@@ -48,6 +51,7 @@ class Arithmetic:
     eta: float
     eta_acc: float
     chops: bool = False
+    likely: bool = False
 
     def growth(self, terms: Any) -> Any:
         """The relative error of a sum of `terms` products, against the sum of their absolute values.
@@ -59,8 +63,21 @@ class Arithmetic:
         >>> float(arithmetic("float32").growth(4)) == 4 * 2.0**-24
         True
         """
+        return self.chopped(terms) if self.chops else self.nearest(terms, self.u_acc)
+
+    def chopped(self, terms: Any) -> Any:
+        """Truncation always errs to one side: nothing cancels, expected or not."""
+        return np.expm1(np.asarray(terms, np.float64) * math.log1p(self.u_acc))
+
+    def nearest(self, terms: Any, u: float) -> Any:
+        """The relative error of `terms` roundings to nearest, one after the other.
+
+        Where it is the expected one that is asked for: LAMBDA sqrt(n) u, which holds with probability
+        1 - 2 exp(-LAMBDA^2 / 2) if rounding errors are independent and of mean zero (Higham and Mary, "A new approach
+        to probabilistic rounding error analysis", 2019).
+        """
         n = np.asarray(terms, np.float64)
-        return np.expm1(n * math.log1p(self.u_acc)) if self.chops else n * self.u_acc
+        return np.minimum(n, LAMBDA * np.sqrt(n)) * u if self.likely else n * u
 
     def contraction(self, terms: Any) -> Any:
         """The same with the rounding of both operands counted in."""

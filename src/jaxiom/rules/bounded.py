@@ -12,7 +12,7 @@ better and rounded up. An algorithm that is not direct (Winograd, FFT, TF32 wher
 a difference above the bound is how it shows.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, cast
 
 import jax.numpy as jnp
@@ -20,7 +20,8 @@ import numpy as np
 from jax import Array
 
 from jaxiom.interpret import Step
-from jaxiom.rules.arithmetic import Arithmetic, arithmetic, up, wide
+from jaxiom.rounding_probe import roundoff
+from jaxiom.rules.arithmetic import Arithmetic, arithmetic, up, wide, worst
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,13 +55,29 @@ class Bounded:
 
 @dataclass(frozen=True)
 class Machine:
-    """Where the program runs: "cpu", "gpu" or "tpu"."""
+    """Where the program runs.
+
+    Attributes:
+        platform: "cpu", "gpu" or "tpu".
+        device: a JAX device to be asked how it rounds contractions; None: what is known of the platform.
+        likely: bound what is to be expected instead of the worst case.
+    """
 
     platform: str = "cpu"
+    device: Any = None
+    likely: bool = False
 
     def at(self, step: Step, precision: Any = None) -> Arithmetic:
-        """The arithmetic of a step's results."""
-        return arithmetic(step.outs[0].dtype, precision, self.platform)
+        """The arithmetic of a step's results; of a contraction at a precision."""
+        name = step.outs[0].dtype.name
+        found = replace(arithmetic(name, precision, self.platform), likely=self.likely)
+        if self.device is None or name == "float64":
+            return found
+        asked = roundoff(self.device, name, worst(precision))
+        return replace(found, u_in=asked.u_in, u_acc=asked.u_acc, chops=asked.chops)
+
+
+CPU = Machine()
 
 
 def rounded(value: Array, error: Array | float, a: Arithmetic, floor: Array | float, units: float = 1.0) -> Array:

@@ -15,7 +15,7 @@ from jaxiom.interpret import Rule, Step, Table
 from jaxiom.rules import arrays
 from jaxiom.rules import rounding_choices as choices
 from jaxiom.rules.arithmetic import UNIT, Arithmetic, up, wide
-from jaxiom.rules.bounded import Bounded, Machine, constant, full, rounded
+from jaxiom.rules.bounded import CPU, Bounded, Machine, constant, full, rounded
 from jaxiom.trace import Primitive
 
 
@@ -127,7 +127,9 @@ def contraction_error(c: arrays.Contraction, x: Bounded, w: Bounded, a: Arithmet
         return c.call(left.astype(dtype), right.astype(dtype), lax.Precision.HIGHEST, dtype)
 
     g = float(a.contraction(c.longest))
-    if x.error is None and w.error is None:
+    if a.likely:
+        error = call(x.size, w.size) * np.asarray(a.growth(c.terms), dtype) + likely_error(call, x, w, a.u_in)
+    elif x.error is None and w.error is None:
         error = call(x.size, w.size) * np.asarray(a.contraction(c.terms), dtype)
     elif w.error is None:
         error = call((1 + 2 * g) * x.slack + g * x.size, w.size)
@@ -137,6 +139,17 @@ def contraction_error(c: arrays.Contraction, x: Bounded, w: Bounded, a: Arithmet
         error = call(x.reach, w.error + g * w.reach) + call(x.error, w.size + w.error)
     top = 1 + jnp.max(x.reach, initial=0) + jnp.max(w.reach, initial=0)
     return up(error, c.longest + 8, 16 * c.longest * (1 + 2 * g) * a.eta_acc * top)
+
+
+def likely_error(call: Callable[[Array, Array], Array], x: Bounded, w: Bounded, u_in: float) -> Array | float:
+    """What a contraction makes of its operands' errors if these are independent: the root of a sum of squares."""
+    squares: list[Array] = []
+    for inexact, other, swapped in ((x, w, False), (w, x, True)):
+        if inexact.error is None and not u_in:
+            continue
+        slack = jnp.square(inexact.slack + u_in * inexact.size)
+        squares.append(call(jnp.square(other.size), slack) if swapped else call(slack, jnp.square(other.size)))
+    return jnp.sqrt(sum(squares[1:], squares[0])) if squares else 0.0
 
 
 def summed(summation: Callable[..., arrays.Summation]) -> Rule:
@@ -150,9 +163,12 @@ def summed(summation: Callable[..., arrays.Summation]) -> Rule:
             return Bounded(value)
         a = machine.at(step)
         # A sum in a narrow dtype may be rounded at every addition: its own u, not the accumulator's.
-        g = max(s.terms - 1, 0) * a.u
+        g = float(a.nearest(max(s.terms - 1, 0), a.u))
+        floor = 16 * s.terms * (1 + g) * a.eta
+        if a.likely:
+            return Bounded(value, up(g * s.call(operand.size) + jnp.sqrt(s.call(jnp.square(operand.slack))), 8, floor))
         each = g * operand.size if operand.error is None else (1 + 2 * g) * operand.error + g * operand.size
-        return Bounded(value, up(s.call(each), s.terms + 8, 16 * s.terms * (1 + g) * a.eta))
+        return Bounded(value, up(s.call(each), s.terms + 8, floor))
 
     return rule
 
@@ -254,11 +270,10 @@ def check(step: Step, value: Bounded, aval: Any) -> None:
         raise InternalDisagreement(f"{step.primitive} at {step.line}: rounding gives {found}, JAX {aval}")
 
 
-def rounding_table(platform: str = "cpu", rationals: bool = False) -> Table[Bounded]:
-    """The rounding interpreter on one platform ("cpu", "gpu", "tpu").
+def rounding_table(machine: Machine = CPU, rationals: bool = False) -> Table[Bounded]:
+    """The rounding interpreter on one machine.
 
     `rationals` says that constants of the program stand for rationals that may have been rounded, as in a closed form.
     """
-    machine = Machine(platform)
     rules = {p: partial(rule, machine) for p, rule in RULES.items()}
     return Table("rounding", rules, rounded_literal if rationals else literal, check)
