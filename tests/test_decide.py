@@ -129,10 +129,7 @@ def test_the_truth_of_a_remainder_is_asked_both_ways() -> None:
         lambda k: k in {3, 5},
         lambda k: {3: True}.get(k, False),
         lambda k: str(k) == "3",
-        pytest.param(
-            lambda k: isinstance(k, int) and k == 7,
-            marks=pytest.mark.xfail(strict=True, reason="a symbolic size is no int, and nothing tells"),
-        ),
+        lambda k: isinstance(k, int) and k == 7,
     ],
 )
 def test_what_cannot_be_followed_is_never_proved(truth: Any) -> None:
@@ -491,6 +488,16 @@ def test_a_function_that_does_not_fit_names_the_side() -> None:
         prove(lambda x: x, lambda x: x @ x, x="n m")
     with pytest.raises(BadInput, match="expected a function"):
         prove(lambda x: x, 3, x="n")  # type: ignore[arg-type]
+
+
+def test_an_assertion_about_sizes_is_bad_input() -> None:
+    def even(x: Any) -> Any:
+        assert rows(x) % 2 == 0
+        return x
+
+    with pytest.raises(BadInput, match=r"lhs: .* AssertionError \(.*it asks whether mod\(n, 2\) == 0 .* given="):
+        prove(even, lambda x: x, x="n")
+    assert prove(even, lambda x: x, x="n", given="n % 2 == 0").status == "proved"
 
 
 # -- a law: no verdict contradicts exact evaluation

@@ -137,7 +137,8 @@ def branches(
     """The general case of a trace, then each equality that it took as false."""
     scope = scope_for(sizes, signs, equalities)
     arguments = signature.symbolic(scope)
-    left, right = make_jaxpr(lhs, arguments, scope, "lhs"), make_jaxpr(rhs, arguments, scope, "rhs")
+    case = f" (in the case {words})" if words else ""
+    left, right = make_jaxpr(lhs, arguments, scope, "lhs", case), make_jaxpr(rhs, arguments, scope, "rhs", case)
     general, excluded = sizes.domain, []
     for comparison in asked(left, right):
         zeros = zero_sizes(sizes, comparison)

@@ -35,6 +35,7 @@ CAREFUL_PARTS = (
     "custom_derivatives.py",
     "export",
 )
+WATCHERS = frozenset((__file__, OWN_HOME + "disguise.py"))
 MEMOS = ("util.py",)
 """Its memoised functions, which compare keys: a miss changes nothing."""
 CAREFUL = tuple(str(Path(JAX_HOME, "_src", part)) for part in CAREFUL_PARTS + MEMOS)
@@ -46,7 +47,8 @@ class Question:
 
     Attributes:
         kind: "equal" (left == right, undecided and taken as False; `if left:` asks left == 0 and is taken as True),
-            "unanswered" (JAX raised an error), "lookup" (by hash), "text" (written out).
+            "unanswered" (an error), "lookup" (by hash), "text" (written out), "caught" (the error `right` of JAX's,
+            which the function caught).
         line: where.
         internal: whether JAX itself asked, with its own care for symbolic sizes.
         in_jax: whether the line is in JAX's code at all.
@@ -76,7 +78,7 @@ def watching() -> Iterator[list[Question]]:
 
 def asker(through_jax_sizes: bool) -> tuple[str, str]:
     """Who asks: the file, and `file:line`. `through_jax_sizes` looks behind JAX's own size arithmetic."""
-    skipped = {__file__, shape_poly.__file__} if through_jax_sizes else {__file__}
+    skipped = WATCHERS | {shape_poly.__file__} if through_jax_sizes else WATCHERS
     frame = sys._getframe(1)
     while frame is not None and (frame.f_code.co_filename in skipped or is_generated(frame.f_code)):
         frame = frame.f_back

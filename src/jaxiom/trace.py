@@ -4,6 +4,7 @@ A symbolic trace is right where every comparison of sizes that JAX took as False
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from functools import lru_cache
 from importlib import import_module
@@ -22,6 +23,7 @@ from jax._src.pjit import jit_p
 from jax.extend import core, source_info_util
 from jax.extend.core import primitives as prims
 
+from jaxiom.catching import noting_caught
 from jaxiom.errors import BadInput, BadShape, JaxiomError, Undecidable, Unsupported
 from jaxiom.guard import JAX_HOME, OWN_HOME, Question, watching
 from jaxiom.polyhedra.polynomial import Atom, Polynomial, Variable
@@ -197,8 +199,11 @@ def output_names(shape_tree: Any) -> tuple[str, ...]:
     return tuple(jax.tree_util.keystr(path) for path, _ in flat)
 
 
-def make_jaxpr(function: Callable[..., Any], arguments: Sequence[Any], scope: Scope, side: str) -> Traced:
+def make_jaxpr(
+    function: Callable[..., Any], arguments: Sequence[Any], scope: Scope, side: str, case: str = ""
+) -> Traced:
     """Trace a function of pytrees of `jax.ShapeDtypeStruct` and sizes (ints or JAX dims, passed as they are).
+    `side` and `case` say in errors what was traced.
 
     Raises:
         BadInput: the function does not fit the shapes, or compares sizes in a way that JAX cannot decide.
@@ -214,19 +219,21 @@ def make_jaxpr(function: Callable[..., Any], arguments: Sequence[Any], scope: Sc
 
     with watching() as found:
         try:
-            closed, shapes = jax.make_jaxpr(of_arrays, return_shape=True)(*[leaves[i] for i in traced])
+            with noting_caught(found) if scope.dims else nullcontext():
+                closed, shapes = jax.make_jaxpr(of_arrays, return_shape=True)(*[leaves[i] for i in traced])
         except JaxiomError:
             raise
         except core.InconclusiveDimensionOperation as error:
             raise BadInput(
                 f"{side}: JAX cannot decide a question about the sizes: {first_line(error)} Say in given= what holds "
-                f'(for example given="h >= 2"), or put a number for the size. {where_raised(error)}'
+                f'(for example given="h >= 2"), or put a number for the size. {where_raised(error)}{case}'
             ) from error
-        except (TypeError, ValueError, IndexError, NotImplementedError, AttributeError, ZeroDivisionError) as error:
+        except Exception as error:  # the function may raise what it likes
             came = ", ".join(str(jax.tree.map(show, a)) for a in arguments)
+            said = f": {first_line(error)}" if str(error).strip() else ""
             raise BadInput(
-                f"{side}: the function does not run on the shapes {came}: {type(error).__name__}: {first_line(error)} "
-                f"{where_raised(error)}"
+                f"{side}: the function does not run on the shapes {came}: {type(error).__name__}{said} "
+                f"{where_raised(error)}{case}{open_question(found)}"
             ) from error
     return Traced(without_dead_code(closed), output_names(shapes), read_comparisons(found, scope))
 
@@ -258,10 +265,20 @@ def where_raised(error: BaseException) -> str:
     return place
 
 
+def open_question(found: Sequence[Question]) -> str:
+    """The last question of the user's that was open when the function gave up."""
+    asked = [q for q in found if q.kind == "equal" and not q.in_jax]
+    if not asked:
+        return ""
+    question = f"{asked[-1].left} == {asked[-1].right}"
+    return f"; it asks whether {question} ({asked[-1].line}), which is open: say in given= what holds"
+
+
 WHY = {
     "unanswered": "asks of the size {0} what JAX cannot decide, and goes on all the same; say in given= what holds",
     "lookup": "looks the size {0} up in a dictionary or set: which entry it takes cannot be followed; compare with ==",
     "text": "writes the size {0} as text: what becomes of it cannot be followed",
+    "caught": "catches an error ({0}): the sizes that raise it cannot be told; ask about the sizes themselves",
 }
 
 
@@ -278,7 +295,8 @@ def read_comparisons(found: Sequence[Question], scope: Scope) -> tuple[Compariso
         if question.internal and question.kind != "equal":
             continue
         if question.kind != "equal":
-            why = WHY[question.kind].format(scope.size(question.left))
+            about = first_line(question.right) if question.kind == "caught" else scope.size(question.left)
+            why = WHY[question.kind].format(about)
             raise Undecidable(f"the function {why}, or put a number for the size ({question.line})")
         left, right = question.left, question.right
         difference = scope.size(left) - scope.size(right)

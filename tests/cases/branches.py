@@ -65,13 +65,6 @@ def swallows(x: Any) -> Any:
         return x
 
 
-def asks_length(x: Any) -> Any:
-    try:
-        return 2 * x if len(x) >= 50 else x
-    except TypeError:
-        return x
-
-
 def library(name: str) -> Any:
     """A function as a package installed beside JAX would define it."""
     made: dict[str, Any] = {}
@@ -186,23 +179,5 @@ CASES = [
         REFUTED,
         N,
         at=AT_7,
-    ),
-    Case(
-        "a size that is asked whether it is an int",
-        lambda x: 2 * x if isinstance(x.shape[0], int) and x.shape[0] >= 50 else x,
-        same,
-        UNDECIDED,
-        N,
-        alone=False,
-        bug="proved, false from n = 50 on: isinstance is not watched",
-    ),
-    Case(
-        "Python's error for a symbolic size, swallowed",
-        asks_length,
-        same,
-        UNDECIDED,
-        N,
-        alone=False,
-        bug="proved, false from n = 50 on: only JAX's own error is watched",
     ),
 ]
