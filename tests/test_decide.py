@@ -1,9 +1,11 @@
 """`prove`: what a verdict holds, and the guards of the design, each with a claim that slips through without it."""
 
+import contextlib
 import itertools
 from fractions import Fraction
 from typing import Any
 
+import islpy as isl
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -14,9 +16,10 @@ from jax import Array, lax
 from jaxtyping import Float
 
 from jaxiom import prove
-from jaxiom.errors import BadInput, BadShape, JaxiomError, Unsupported
+from jaxiom.errors import BadInput, BadShape, JaxiomError, Undecidable, Unsupported
 from jaxiom.exact import evaluate
 from jaxiom.layers import conv
+from jaxiom.polyhedra.world import budget
 from jaxiom.signature import read_signature
 from jaxiom.verdict import Proved, Refuted, Undecided, Verdict
 from polyhedra.oracle import small_numbers
@@ -455,6 +458,20 @@ def test_a_spent_budget_is_undecided() -> None:
     assert prove(project_filters, project_output, given=FITS, shapes=LAYER).status == "proved"
 
 
+def test_a_number_that_isl_cannot_write_for_want_of_operations_is_undecidable() -> None:
+    def written_out() -> None:
+        number = isl.Val(12345)
+        with budget(1):
+            with contextlib.suppress(isl.Error):
+                isl.Set("{[i]: 0 < i < 9 and exists j: i = 2j}").is_empty()
+            number.to_python()
+
+    with pytest.raises(Undecidable, match="its budget is 1 operations"):
+        written_out()
+    with pytest.raises(TypeError), budget():
+        int(None)  # type: ignore[call-overload]
+
+
 def test_any_budget_gives_a_verdict_and_never_a_wrong_one() -> None:
     for operations in (1, 500, 5_000, 20_000, 50_000):
         assert (
@@ -495,7 +512,7 @@ def test_an_assertion_about_sizes_is_bad_input() -> None:
         assert rows(x) % 2 == 0
         return x
 
-    with pytest.raises(BadInput, match=r"lhs: .* AssertionError \(.*it asks whether mod\(n, 2\) == 0 .* given="):
+    with pytest.raises(BadInput, match=r"lhs: .* AssertionError.*it asks whether mod\(n, 2\) == 0 .* given="):
         prove(even, lambda x: x, x="n")
     assert prove(even, lambda x: x, x="n", given="n % 2 == 0").status == "proved"
 

@@ -1,9 +1,11 @@
 """The sizes and tensors that forms are about, and the questions about sizes alone."""
 
 import re
+import traceback
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import islpy as isl
 
@@ -27,9 +29,19 @@ def budget(operations: int = OPERATIONS) -> Iterator[None]:
     except isl.Error as error:
         # islpy does not tell a spent budget from other failures: its texts are those of an earlier error.
         raise Undecidable(f"isl stopped ({error}); its budget is {operations:,} operations") from error
+    except TypeError as error:
+        if not raised_by_islpy(error):
+            raise
+        # A number that isl could not write out for want of operations reaches islpy as None.
+        raise Undecidable(f"isl stopped; its budget is {operations:,} operations") from error
     finally:
         context.set_max_operations(0)
         context.reset_operations()
+
+
+def raised_by_islpy(error: BaseException) -> bool:
+    frames = traceback.extract_tb(error.__traceback__)
+    return "islpy" in Path(frames[-1].filename).parts
 
 
 MOST_DIVIDENDS = 16
