@@ -1,4 +1,4 @@
-"""The rewrites that people do by hand, 1: what is folded into a convolution, and what is merged to one.
+"""Rewrites that people do by hand: what is folded into a convolution, and what is merged to one.
 
 A network is made smaller after training by moving what is linear into the kernels: batch norm, a stack of layers,
 branches that run side by side, an average over a window. Each is right under a condition, and the condition is mostly

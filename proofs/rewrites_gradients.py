@@ -1,4 +1,4 @@
-"""The rewrites that people do by hand, 5: a convolution backwards.
+"""Rewrites that people do by hand: a convolution backwards.
 
 The adjoint of a convolution is a convolution again, with the kernel reversed and its channels exchanged: FULL where the
 one is VALID, its image spread out where the other has a stride. It is what a transposed convolution computes, and the

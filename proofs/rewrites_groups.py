@@ -1,4 +1,4 @@
-"""The rewrites that people do by hand, 4: kernels with structure, written out or split.
+"""Rewrites that people do by hand: kernels with structure, written out or split.
 
 A grouped convolution is a full one whose kernel is zero between the groups; a depthwise one has a group for each
 channel. A kernel that is a product of smaller ones is applied as one layer after another: a product of a column and a

@@ -1,4 +1,4 @@
-"""The rewrites that people do by hand, 3: a convolution as products of matrices.
+"""Rewrites that people do by hand: a convolution as products of matrices.
 
 Its patches are a matrix, one row for each place, one column for each entry of a window; its kernel is a matrix too, and
 the convolution is their product, if both list a window's entries in the same order. As 1×1 products it is a sum over

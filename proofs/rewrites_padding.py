@@ -1,4 +1,4 @@
-"""The rewrites that people do by hand, 2: paddings that are folded into a convolution's own, and its operands swapped.
+"""Rewrites that people do by hand: paddings that are folded into a convolution's own, and its operands swapped.
 
 A padding with zeros before a convolution is more padding of the convolution. A padding with anything else is not, and a
 crop is not either once the convolution pads: what was cut away comes back as zeros in the one and as itself in the
