@@ -5,6 +5,7 @@ from typing import Annotated
 import typer
 
 from jaxiom.commands.options import Json, show_json
+from jaxiom.commands.soundness import soundness
 
 app = typer.Typer(help="Speed against the bare convolutions; other benchmarks are commands under it.")
 
@@ -33,3 +34,6 @@ def speed(
     else:
         terminal.say(str(found), whole=True)
     return 0
+
+
+app.command()(soundness)
