@@ -584,7 +584,7 @@ def test_no_rule_swallows_a_parameter(primitive: Any) -> None:
 @pytest.mark.parametrize(
     ("primitive", "parameters", "text"),
     [
-        (lax.reshape_p, {"new_sizes": (2,), "dimensions": (0,), "sharding": None}, "dimensions=.* has no rule"),
+        (lax.reshape_p, {"new_sizes": (2,), "dimensions": None, "sharding": 1}, "sharding=.* has no rule"),
         (lax.reduce_sum_p, {"axes": (0,), "out_sharding": "x"}, "out_sharding=x has no rule, only out_sharding=None"),
         (lax.round_p, {"rounding_method": 2}, "rounding_method=2 has no rule"),
         (lax.convert_element_type_p, {"new_dtype": "f4", "weak_type": False, "sharding": "x"}, "sharding=x"),
@@ -615,3 +615,10 @@ def test_constants_that_have_no_exact_meaning(value: Any) -> None:
 def test_infinite_constants_are_missing() -> None:
     aval = jax.ShapeDtypeStruct((), jnp.dtype("float32"))
     assert [literal(v, aval).item() for v in (1e39, -np.inf)] == [Missing("inf"), Missing("-inf")]
+
+
+@pytest.mark.parametrize("dimensions", [(0, 2, 1), (2, 0, 1), (0, 1, 2), None])
+def test_reshape_reads_the_axes_in_the_order_given(dimensions: Any) -> None:
+    x = np.arange(24).reshape(2, 3, 4)
+    function = lambda x: lax.reshape(x, (6, 4), dimensions)  # noqa: E731
+    np.testing.assert_array_equal(by_rules(function, (x,))[0].astype(int), np.asarray(function(jnp.asarray(x))))

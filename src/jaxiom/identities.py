@@ -123,7 +123,7 @@ def replaced(of: Derived, made: Letters, values: Mapping[str, np.ndarray]) -> Le
     return of.linear.map(image)
 
 
-def application_identity(f: Operator, **sizes: int) -> MatrixIdentity:
+def application_identity(f: Operator, /, **sizes: int) -> MatrixIdentity:
     """Confirm T · vec(X) = vec(f(X)) (less the offset) at given sizes, with letters everywhere.
 
     >>> from jaxiom.layers import conv
@@ -138,3 +138,19 @@ def application_identity(f: Operator, **sizes: int) -> MatrixIdentity:
     values = {(i, 0): v - derived.offset.entries.get((i, 0), 0) for i, v in enumerate(derived.values)}
     value = LetterMatrix((len(values), 1), {p: v for p, v in values.items() if v})
     return MatrixIdentity(made, value, derived.linear, X)
+
+
+def composition_identity(made: Operator, outer: Operator, inner: Operator, /, **sizes: int) -> MatrixIdentity:
+    """Confirm T(outer ∘ inner) = T(outer) · T(inner) at given sizes, with letters everywhere.
+
+    `made` is the composition; all three have the same sizes.
+
+    Raises: see `Operator.derive`.
+    """
+    whole = made.derive(**sizes)
+
+    def matrix(of: Operator) -> LetterMatrix:
+        values = {name: array for name, array in whole.letters.arrays.items() if name != of.wrt}
+        return replaced(of.derive(**sizes), whole.letters, values)
+
+    return MatrixIdentity(whole.letters, whole.linear, matrix(outer), matrix(inner))

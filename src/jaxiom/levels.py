@@ -96,11 +96,14 @@ def read_levels(of: Affine) -> tuple[Level, ...]:
     """
     if len(of.entries) != 1:
         raise Unsupported(f"the function has {len(of.entries)} outputs; levels are of one: take them one at a time")
-    outputs = sum(map(len, of.outputs[0]))
-    entries = structure.Entries(of.world, of.entries[0], outputs, of.sizes.whole)
     with budget():
-        found = structure.levels(entries)
+        found = structure.levels(entries_of(of))
     return tuple(told(of, level) for level in found)
+
+
+def entries_of(of: Affine) -> structure.Entries:
+    tensors = {name: tuple(size for axis in axes for size in axis) for name, axes in of.tensors.items()}
+    return structure.Entries(of.world, of.entries[0], sum(map(len, of.outputs[0])), of.sizes.whole, tensors)
 
 
 def told(of: Affine, level: structure.Level) -> Level:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
+import numpy as np
 import sympy
 
 from jaxiom.affine import Affine, NotAffine, read_affine
@@ -17,20 +18,32 @@ from jaxiom.affine_values import hold_against_letters
 from jaxiom.closed_form import ClosedForm
 from jaxiom.entries import EntryFormula
 from jaxiom.errors import BadInput, JaxiomError, Undecidable, Unsupported
+from jaxiom.kronecker import KroneckerSum, kronecker_sum
 from jaxiom.levels import Level, describe, read_levels
 from jaxiom.matrices import Blocks, Derived, at_level, derive, refuse_large, ruled
 from jaxiom.polyhedra.reading import read
 from jaxiom.signature import Signature, read_signature
 from jaxiom.sizes import Shape
+from jaxiom.verdict import Verdict
 
 
 @dataclass(frozen=True, eq=False)
 class Operator:
-    """A function as a linear (or affine) map of one of its inputs, the others being letters. See `operator`."""
+    """A function as a linear (or affine) map of one of its inputs, the others being letters. See `operator`.
+
+    Attributes:
+        function, signature, wrt: f, its parameters, and which one is the input.
+        idle: parameters that only lend their shape.
+        form: f read for all sizes, where that is known already.
+        proofs: what was proved when it was made of other operators, in words.
+    """
 
     function: Callable[..., Any]
     signature: Signature
     wrt: str
+    idle: frozenset[str] = frozenset()
+    form: Affine | None = field(default=None, repr=False)
+    proofs: tuple[str, ...] = ()
     known: dict[tuple[tuple[str, int], ...], Derived] = field(default_factory=dict, repr=False)
 
     @cached_property
@@ -41,6 +54,8 @@ class Operator:
             BadInput: f is not affine in `wrt`: with the laws that fail and their witnesses.
             Unsupported: f cannot be read for all sizes; at given sizes `matrix` may still be derived.
         """
+        if self.form is not None:
+            return self.form
         try:
             found = read_affine(self.function, self.signature, self.wrt)
             hold_against_letters(found, self.function, self.signature, self.wrt)
@@ -116,7 +131,137 @@ class Operator:
         """
         of = self.affine
         affine = "" if self.is_linear else "affine, with an offset; "
-        return "\n".join([f"{affine}{describe(self.levels)}", f"proved for {of.sizes}", *of.notes])
+        return "\n".join([f"{affine}{describe(self.levels)}", f"proved for {of.sizes}", *of.notes, *self.proofs])
+
+    def kronecker(self) -> KroneckerSum:
+        """T as a sum of Kronecker products of matrices of ones and slices of the kernel, for all sizes; it follows from
+        the levels.
+
+        Raises:
+            Unsupported: no such sum was found; or see `levels`.
+
+        >>> T = operator(lambda X, W: W[0] * X[:-1] + W[1] * X[1:], X="n", W="2", given="n >= 2")
+        >>> print(T.kronecker())
+        T = S[0] ⊗ M1 + S[1] ⊗ M2; M1 = W[0]; M2 = W[1]; S[d]: 1 where x = o + d
+        """
+        return self.sum
+
+    @cached_property
+    def sum(self) -> KroneckerSum:
+        return kronecker_sum(self.affine, self.levels, self.signature, self.wrt)
+
+    def numeric(
+        self, inputs: Mapping[str, Any], *, dense: bool | int = False, force: bool | int = False, **sizes: int
+    ) -> Any:
+        """The matrix in numbers: a `scipy.sparse.csr_array`, or (`dense`) a JAX array on the device.
+
+        It is built from the Kronecker sum, where there is one, and else from the letters.
+
+        Args:
+            inputs: the arrays of all inputs but `wrt`, by name.
+            force: derive it in letters however long that takes, where it needs them.
+
+        Raises:
+            BadInput: the sizes are not those of the operator; an array is missing, unknown, of another shape or not of
+                finite real numbers. Unsupported: see `derive`.
+
+        >>> import numpy as np
+        >>> T = operator(lambda X, W: W[0] * X[:-1] + W[1] * X[1:], X="n", W="2", given="n >= 2")
+        >>> T.numeric({"W": np.array([1.0, 2.0])}, n=3).toarray()
+        array([[1., 2., 0.],
+               [0., 1., 2.]])
+        """
+        from jaxiom import numeric
+
+        self.signature.sizes.check(sizes, "sizes")
+        return (numeric.dense if dense else numeric.sparse)(self, inputs, sizes, bool(force))
+
+    def singular_values(self, inputs: Mapping[str, Any], **sizes: int) -> np.ndarray:
+        """The singular values of a block-circulant operator (wrap padding), largest first: by the DFT, without its
+        matrix.
+
+        Raises:
+            BadInput: see `numeric`.
+            Unsupported: a level is neither circulant nor the identity, or there is no Kronecker sum.
+
+        >>> import numpy as np
+        >>> import jax.numpy as jnp
+        >>> T = operator(lambda X, W: W[0] * X + W[1] * jnp.roll(X, 1), X="n", W="2")
+        >>> T.singular_values({"W": np.array([1.0, 1.0])}, n=4).round(3)
+        array([2.   , 1.414, 1.414, 0.   ])
+        """
+        from jaxiom import numeric
+
+        self.signature.sizes.check(sizes, "sizes")
+        return numeric.singular_values(self.kronecker(), numeric.numbers(self, inputs, sizes), sizes)
+
+    @cached_property
+    def T(self) -> "Operator":  # noqa: N802
+        """The adjoint: what `jax.vjp` makes of f, by the cotangent `Y`; proved to have the transposed matrix, for all
+        sizes where JAX can trace it (`proofs` says).
+
+        Raises:
+            Unsupported: f has several outputs; or see `affine`.
+
+        >>> T = operator(lambda X, W: X @ W, X="n c", W="c f")
+        >>> T.T.matrix(n=1, c=2, f=2) == T.matrix(n=1, c=2, f=2).T
+        True
+        >>> print(T.T.proofs[0])
+        jax.vjp's function has the transposed matrix: proved for n, c, f >= 1
+        """
+        from jaxiom.operator_algebra import adjoint
+
+        return adjoint(self)
+
+    def compose(self, inner: "Operator") -> "Operator":
+        """This operator after another (`self @ inner`): proved to have the product of the matrices, for all sizes.
+
+        A size or an input with the same name in both is the same one; the sizes of this one's input are those of the
+        other's output.
+
+        Raises:
+            BadShape: the output does not fit the input, or an input of both has two shapes.
+            Unsupported: several outputs; or see `affine`.
+
+        >>> U = operator(lambda X, U: X @ U, X="n c", U="c d")
+        >>> V = operator(lambda X, V: X @ V, X="n d", V="d e")
+        >>> print(V.compose(U).entry)
+        T[p, q; r, s] = [-p + r = 0]·(Σ_{i<d} U[s, i]·V[i, q])
+        >>> print(V.compose(U).proofs[0])
+        the composition has the matrix product: proved for n, c, d, e >= 1
+        """
+        from jaxiom.operator_algebra import compose
+
+        return compose(self, inner)
+
+    __matmul__ = compose
+
+    def same_as(self, other: "Operator") -> Verdict:
+        """The verdict on f = g, for every input and every size: proved, refuted with a witness, or undecided.
+
+        Raises:
+            BadShape, BadInput: the two are not by the same input, or their shapes differ.
+
+        >>> T = operator(lambda X, W: X @ W, X="n c", W="c f")
+        >>> T.same_as(operator(lambda X, W: (W.T @ X.T).T, X="n c", W="c f")).status
+        'proved'
+        """
+        from jaxiom.operator_algebra import same
+
+        return same(self, other)
+
+    def __eq__(self, other: object) -> bool:
+        """Whether two operators are proved equal for all sizes; an error where that is undecided. See `same_as`."""
+        if not isinstance(other, Operator):
+            return NotImplemented
+        if self is other:
+            return True
+        verdict = self.same_as(other)
+        if verdict.status == "undecided":
+            raise Unsupported(f"== of operators is undecided: {verdict.reason}")
+        return verdict.status == "proved"
+
+    __hash__ = None  # pyright: ignore[reportAssignmentType]
 
     def __repr__(self) -> str:
         shapes = ", ".join(f"{leaf.name}: {getattr(leaf.shape, 'text', 'int')}" for leaf in self.signature.leaves)

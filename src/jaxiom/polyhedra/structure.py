@@ -15,7 +15,7 @@ import numpy as np
 
 from jaxiom.errors import Undecidable
 from jaxiom.polyhedra.equality import nonzero_regions
-from jaxiom.polyhedra.form import Form, add, join
+from jaxiom.polyhedra.form import Form, Sizes, add, join
 from jaxiom.polyhedra.points import Point, least_point, points_at
 from jaxiom.polyhedra.polynomial import Polynomial, isl_text, lift
 from jaxiom.polyhedra.settle import SET
@@ -57,12 +57,16 @@ class Level:
 
 @dataclass(frozen=True)
 class Entries:
-    """T[o; x]: a form whose indices are `outputs` of the output, then those of the input."""
+    """T[o; x]: a form whose indices are `outputs` of the output, then those of the input.
+
+    `whole` are the parameters that are integer variables; `tensors` has the size of each index of the other inputs.
+    """
 
     world: World
     form: Form
     outputs: int
     whole: frozenset[str]
+    tensors: Mapping[str, Sizes]
 
     @property
     def size(self) -> int:

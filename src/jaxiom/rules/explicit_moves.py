@@ -49,8 +49,9 @@ def transpose(step: Step, operand: np.ndarray, *, permutation: Sequence[int]) ->
 
 
 def reshape(step: Step, operand: np.ndarray, *, new_sizes: Sequence[int], dimensions: Any, sharding: Any) -> np.ndarray:
-    step.expect(dimensions=(dimensions, None), sharding=(sharding, None))
-    return operand.reshape(tuple(new_sizes))
+    """`dimensions` is the order in which the axes are read (the gradient of a grouped convolution has one)."""
+    step.expect(sharding=(sharding, None))
+    return (operand if dimensions is None else np.transpose(operand, dimensions)).reshape(tuple(new_sizes))
 
 
 def squeeze(step: Step, operand: np.ndarray, *, dimensions: Sequence[int]) -> np.ndarray:

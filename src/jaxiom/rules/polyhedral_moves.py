@@ -68,7 +68,9 @@ def transpose(on: Frame, step: Step, x: Form, *, permutation: Sequence[int]) -> 
 def reshape(
     on: Frame, step: Step, x: Form, *dynamic: Form, new_sizes: Sequence[Any], dimensions: Any, sharding: Any
 ) -> Form:
-    step.expect(dimensions=(dimensions, None), sharding=(sharding, None))
+    step.expect(sharding=(sharding, None))
+    if dimensions is not None:  # the order in which the operand's axes are read
+        x = transpose(on, step, x, permutation=dimensions)
     sizes = [on.size(d) for d in new_sizes]
     old, new = product(list(x.atoms)), product(sizes)
     if not on.world.same(old, new):
