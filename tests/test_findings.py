@@ -1,0 +1,54 @@
+"""FINDINGS.md: each finding is a theorem, and shows on the JAX at hand or is skipped."""
+
+import runpy
+from pathlib import Path
+
+import jax
+import numpy as np
+import pytest
+
+from jaxiom.claims import Claim
+from jaxiom.discovery import discover
+from jaxiom.exact import evaluate
+from jaxiom.measuring import measure
+
+ROOT = Path(__file__).parent.parent
+CLAIMS = discover([ROOT / "examples" / "findings.py"])
+
+each = pytest.mark.parametrize("claim", CLAIMS, ids=lambda c: c.name)
+
+
+@each
+def test_a_finding_is_a_theorem(claim: Claim) -> None:
+    assert claim.prove().status == "proved"
+
+
+@each
+def test_a_finding_is_measured_as_one(claim: Claim) -> None:
+    measured = measure(claim)
+    assert measured.exact == "equal"
+    if measured.verdict != "finding":
+        pytest.skip(f"does not show with JAX {jax.__version__} on {jax.default_backend()}")
+    assert measured.left is not None
+    assert measured.bound is not None
+    assert measured.left.max > 1e3 * measured.bound.max
+
+
+@each
+def test_a_finding_has_a_place_in_the_list(claim: Claim) -> None:
+    assert f"examples/findings.py::{claim.name}" in (ROOT / "FINDINGS.md").read_text()
+
+
+def test_the_first_finding_in_exact_arithmetic() -> None:
+    claim = next(c for c in CLAIMS if c.name == "window_sum_of_a_crop")
+    inputs = np.array([[669, -763]], dtype=object)
+    for side in (claim.lhs, claim.rhs):
+        (out,) = evaluate(side, [inputs])
+        assert out.tolist() == [[-763]]
+
+
+def test_what_shows_is_printed() -> None:
+    lines = runpy.run_path(str(ROOT / "examples" / "findings.py"))["shown"]()
+    assert all(line.split(". ")[1].startswith(tuple(c.name for c in CLAIMS)) for line in lines)
+    if lines and lines[0].startswith("1."):
+        assert lines[0].endswith("compiled -94 at [0, 0], and -763 is right")
