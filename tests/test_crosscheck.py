@@ -12,6 +12,7 @@ from jaxiom import prove
 from jaxiom.cases import Case, trace_cases
 from jaxiom.crosscheck import compare, crosscheck, small_sizes, trace_small
 from jaxiom.errors import InternalDisagreement
+from jaxiom.exact import random_inputs
 from jaxiom.layers import conv
 from jaxiom.rules import polyhedral
 from jaxiom.signature import Signature, read_signature
@@ -88,7 +89,7 @@ def test_a_small_difference_is_one(rhs: Any) -> None:
 def test_a_disagreement_shows_both_values_and_the_place() -> None:
     signature, case = claim(double, double, x="n")
     with pytest.raises(InternalDisagreement, match=r"gives \S+ and \S+ at \[0\]\. .*this is a bug in jaxiom"):
-        compare(double, lambda x: 3 * x, signature, {"n": 2}, random.Random(0))
+        compare(double, lambda x: 3 * x, signature, {"n": 2}, random_inputs(signature, {"n": 2}, random.Random(0)))
 
 
 def test_what_is_too_large_is_not_evaluated_and_said() -> None:

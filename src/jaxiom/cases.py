@@ -28,7 +28,8 @@ class Case:
     Attributes:
         words: the case in words, "" for the general one.
         scope: the symbols of the trace.
-        jax_constraints: the equalities that were put in.
+        excluded: the equalities that could not be put in.
+        assumed: the program of what the inputs satisfy: both sides of each equation, one after the other.
     """
 
     sizes: Sizes
@@ -37,6 +38,11 @@ class Case:
     rhs: Traced
     words: str
     excluded: tuple[str, ...] = ()
+    assumed: Traced | None = None
+
+    @property
+    def programs(self) -> tuple[Traced, ...]:
+        return tuple(filter(None, (self.lhs, self.rhs, self.assumed)))
 
 
 @dataclass(frozen=True)
@@ -110,7 +116,7 @@ def sign_cases(sizes: Sizes) -> Iterator[tuple[Signs, Sizes]]:
 
 
 def trace_cases(lhs: Callable[..., Any], rhs: Callable[..., Any], signature: Signature) -> Iterator[Case]:
-    """Trace both sides for all sizes, case by case.
+    """Trace both sides, and what the inputs satisfy, for all sizes, case by case.
 
     Raises:
         Undecidable: the functions branch on sizes in more ways than can be told apart.
@@ -139,8 +145,9 @@ def branches(
     arguments = signature.symbolic(scope)
     case = f" (in the case {words})" if words else ""
     left, right = make_jaxpr(lhs, arguments, scope, "lhs", case), make_jaxpr(rhs, arguments, scope, "rhs", case)
+    assumed = None if signature.assume is None else make_jaxpr(signature.assume, arguments, scope, "assume", case)
     general, excluded = sizes.domain, []
-    for comparison in asked(left, right):
+    for comparison in asked(*filter(None, (left, right, assumed))):
         zeros = zero_sizes(sizes, comparison)
         if zeros.is_empty():
             continue
@@ -154,7 +161,7 @@ def branches(
         both = " and ".join(filter(None, [words, comparison.text]))
         yield from branches(lhs, rhs, signature, here, signs, deeper, both)
     if not general.is_empty() or excluded:
-        yield Case(replace(sizes, domain=general.coalesce()), scope, left, right, words, tuple(excluded))
+        yield Case(replace(sizes, domain=general.coalesce()), scope, left, right, words, tuple(excluded), assumed)
 
 
 def takes(sizes: Sizes, signs: Signs, equalities: Sequence[str]) -> bool:
@@ -186,10 +193,10 @@ def mentions(size: Polynomial, variable: Any) -> bool:
     return variable in size.variables or (isinstance(variable, str) and variable in all_names([size]))
 
 
-def asked(left: Traced, right: Traced) -> list[Comparison]:
+def asked(*programs: Traced) -> list[Comparison]:
     """The undecided comparisons that the user's code made. JAX's own (is this axis 1, to broadcast?) keep the
     meaning whatever the answer: that is JAX's contract for symbolic sizes."""
-    unique = {c.difference: c for c in (*left.comparisons, *right.comparisons) if not c.internal}
+    unique = {c.difference: c for program in programs for c in program.comparisons if not c.internal}
     return list(unique.values())
 
 

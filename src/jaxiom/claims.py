@@ -35,6 +35,7 @@ class Claim:
         given: constraints on the sizes.
         shapes: parameter -> shape; the function's jaxtyping annotations give the others.
         at: the real sizes to measure it at, or None.
+        assume: what the inputs satisfy: a function of some of the parameters, or None.
     """
 
     function: Callable[..., Any]
@@ -46,6 +47,7 @@ class Claim:
     given: str
     shapes: Mapping[str, Any]
     at: Mapping[str, int] | None
+    assume: Callable[..., Any] | None = None
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         return self.function(*args, **kwargs)
@@ -91,7 +93,8 @@ class Claim:
         from jaxiom.signature import read_signature
 
         with self.naming():
-            signature = read_signature([self.function], parameter_shapes(self.function, self.shapes), self.given)
+            shapes = parameter_shapes(self.function, self.shapes)
+            signature = read_signature([self.function], shapes, self.given, self.assume)
             if self.at is not None:
                 signature.sizes.check(self.at, "at")
         return signature
@@ -172,7 +175,7 @@ def parameter_shapes(function: Callable[..., Any], shapes: Mapping[str, Any]) ->
     if unknown:
         raise BadClaim(
             f"unknown parameter {', '.join(unknown)}; the function's are {', '.join(parameters) or 'none'}, "
-            "and the options are given=, at=, shapes= and title="
+            "and the options are given=, at=, assume=, shapes= and title="
         )
     if not parameters:
         raise BadClaim("the function takes no parameter; a claim is about its inputs")
@@ -202,7 +205,9 @@ def code_of(function: Callable[..., Any]) -> CodeType:
     return code
 
 
-def make(function: Any, expected: str, given: str, at: Any, shapes: Any, title: str, named: Mapping[str, Any]) -> Claim:
+def make(
+    function: Any, expected: str, given: str, at: Any, assume: Any, shapes: Any, title: str, named: Mapping[str, Any]
+) -> Claim:
     """The claim that a decorator declares."""
     code = code_of(function)
     name, file = getattr(function, "__name__", code.co_name), Path(code.co_filename)
@@ -213,10 +218,16 @@ def make(function: Any, expected: str, given: str, at: Any, shapes: Any, title: 
     for argument, value in (("shapes", shapes), ("at", at)):
         if value is not None and not isinstance(value, Mapping):
             raise BadClaim(f"{claim.place}: {argument}: expected a dict by name, got {value!r}")
+    if at is not None and assume is not None:
+        raise BadClaim(
+            f"{claim.place}: at= and assume=: a claim is measured on inputs drawn at random, which do not satisfy "
+            "assume; leave at= out"
+        )
     twice = sorted(set(shapes or {}) & set(named))
     if twice:
         raise BadClaim(f"{claim.place}: {', '.join(twice)}: a shape by name and another in shapes=; give one")
-    claim = replace(claim, shapes={**(shapes or {}), **named}, at=None if at is None else dict(at))
+    shapes = {**(shapes or {}), **named}
+    claim = replace(claim, shapes=shapes, at=None if at is None else dict(at), assume=assume)
     made = MADE.get()
     if made is not None:
         made.append(claim)
@@ -232,6 +243,7 @@ def theorem(
     *,
     given: str = "",
     at: Mapping[str, int] | None = None,
+    assume: Callable[..., Any] | None = None,
     shapes: Mapping[str, Any] | None = None,
     title: str = "",
     **named_shapes: Any,
@@ -244,6 +256,7 @@ def theorem(
     *,
     given: str = "",
     at: Mapping[str, int] | None = None,
+    assume: Callable[..., Any] | None = None,
     shapes: Mapping[str, Any] | None = None,
     title: str = "",
     **named_shapes: Any,
@@ -253,6 +266,8 @@ def theorem(
     Args:
         given: constraints on the sizes, as in "h >= kh, h % 2 == 0".
         at: the real sizes to measure it at.
+        assume: equations that the inputs satisfy, as in `lambda Q: [(Q.T @ Q, jnp.eye(Q.shape[1]))]`: a function of
+            some of the parameters, by name, that returns a list of pairs of arrays.
         shapes: parameter -> shape, or a pytree of shapes.
         title: instead of the docstring's first line, for claims made in a loop.
         named_shapes: the same by keyword; left out, jaxtyping annotations give them.
@@ -268,8 +283,8 @@ def theorem(
     ('associative', 'proved', 'The product of matrices is associative.')
     """
     if function is not None:
-        return make(function, "proved", given, at, shapes, title, named_shapes)
-    return lambda f: make(f, "proved", given, at, shapes, title, named_shapes)
+        return make(function, "proved", given, at, assume, shapes, title, named_shapes)
+    return lambda f: make(f, "proved", given, at, assume, shapes, title, named_shapes)
 
 
 @overload
@@ -281,6 +296,7 @@ def refutation(
     *,
     given: str = "",
     at: Mapping[str, int] | None = None,
+    assume: Callable[..., Any] | None = None,
     shapes: Mapping[str, Any] | None = None,
     title: str = "",
     **named_shapes: Any,
@@ -293,6 +309,7 @@ def refutation(
     *,
     given: str = "",
     at: Mapping[str, int] | None = None,
+    assume: Callable[..., Any] | None = None,
     shapes: Mapping[str, Any] | None = None,
     title: str = "",
     **named_shapes: Any,
@@ -307,8 +324,8 @@ def refutation(
     'refuted'
     """
     if function is not None:
-        return make(function, "refuted", given, at, shapes, title, named_shapes)
-    return lambda f: make(f, "refuted", given, at, shapes, title, named_shapes)
+        return make(function, "refuted", given, at, assume, shapes, title, named_shapes)
+    return lambda f: make(f, "refuted", given, at, assume, shapes, title, named_shapes)
 
 
 def assert_proved(lhs: Callable[..., Any], rhs: Callable[..., Any], **kwargs: Any) -> None:

@@ -1,5 +1,6 @@
 """Every proof is checked once more: both functions, retraced at a few small sizes, evaluated exactly."""
 
+import itertools
 import random
 from collections.abc import Callable, Iterator, Mapping
 from math import prod
@@ -9,7 +10,7 @@ import numpy as np
 
 from jaxiom.cases import Case
 from jaxiom.errors import InternalDisagreement
-from jaxiom.exact import evaluate, random_inputs, trace_at
+from jaxiom.exact import Inputs, evaluate, random_inputs, trace_at
 from jaxiom.polyhedra.world import World
 from jaxiom.signature import Signature
 from jaxiom.sizes import Sizes, random_point
@@ -28,7 +29,7 @@ def small_sizes(sizes: Sizes, case: Case, rng: random.Random) -> Iterator[dict[s
     seen: set[tuple[int, ...]] = set()
     domains = [(sizes.domain, 1), (sizes.domain, 4)]
     world = World(sizes.names, sizes.domain)
-    for comparison in (*case.lhs.comparisons, *case.rhs.comparisons):
+    for comparison in itertools.chain(*(program.comparisons for program in case.programs)):
         zeros = world.zeros(comparison.difference)
         if zeros is not None and not zeros.is_empty():
             domains.append((zeros, 3))
@@ -41,24 +42,38 @@ def small_sizes(sizes: Sizes, case: Case, rng: random.Random) -> Iterator[dict[s
             yield point
 
 
+Draw = Callable[[Signature, Mapping[str, int], random.Random], Inputs | None]
+"""Inputs of a claim at given sizes, None where none are found."""
+
+
 def crosscheck(
-    lhs: Callable[..., Any], rhs: Callable[..., Any], signature: Signature, sizes: Sizes, case: Case
+    lhs: Callable[..., Any],
+    rhs: Callable[..., Any],
+    signature: Signature,
+    sizes: Sizes,
+    case: Case,
+    draw: Draw = random_inputs,
 ) -> tuple[str, ...]:
-    """Evaluate both sides exactly at small sizes; a note where none is small enough.
+    """Evaluate both sides exactly at small sizes, on inputs that `draw` gives; a note where none is small enough.
 
     Raises:
         InternalDisagreement: they differ although the prover said that they cannot.
     """
     rng = random.Random(0)
-    done = 0
+    done, why = 0, "every allowed size is too large for exact arithmetic"
     for point in small_sizes(sizes, case, rng):
         if done == POINTS:
             break
         sides = trace_small(lhs, rhs, signature, point)
-        if sides is not None:
-            compare(lhs, rhs, signature, point, rng, sides)
-            done += 1
-    return () if done else ("not cross-checked: every allowed size is too large for exact arithmetic",)
+        if sides is None:
+            continue
+        inputs = draw(signature, point, rng)
+        if inputs is None:
+            why = "no small input was found that satisfies assume"
+            continue
+        compare(lhs, rhs, signature, point, inputs, sides)
+        done += 1
+    return () if done else (f"not cross-checked: {why}",)
 
 
 def trace_small(
@@ -77,10 +92,9 @@ def compare(
     rhs: Callable[..., Any],
     signature: Signature,
     sizes: Mapping[str, int],
-    rng: random.Random,
+    inputs: Inputs,
     sides: tuple[Traced, Traced] | tuple[None, None] = (None, None),
 ) -> None:
-    inputs = random_inputs(signature, sizes, rng)
     arguments = signature.arguments(sizes, inputs)
     left, right = (evaluate(f, arguments, traced=traced) for f, traced in zip((lhs, rhs), sides, strict=True))
     for a, b in zip(left, right, strict=True):

@@ -12,6 +12,8 @@ from jaxiom.cases import Case, trace_cases
 from jaxiom.crosscheck import crosscheck
 from jaxiom.difference import Difference
 from jaxiom.errors import BadInput, BadShape, Undecidable
+from jaxiom.exact import random_inputs
+from jaxiom.hypotheses import Ledger, interpret_hypotheses
 from jaxiom.interpret import interpret
 from jaxiom.polyhedra.axes import Misaligned, plus
 from jaxiom.polyhedra.equality import nonzero_regions, simplest
@@ -24,7 +26,7 @@ from jaxiom.signature import Signature, read_signature
 from jaxiom.sizes import Shape
 from jaxiom.trace import Traced
 from jaxiom.verdict import Proved, Refuted, Undecided, Verdict
-from jaxiom.witness import find_witness, search_witness
+from jaxiom.witness import find_witness, search_satisfying, search_witness, suspects
 
 Function = Callable[..., Any]
 Orders = Mapping[str, tuple[tuple[int, ...], ...]]
@@ -41,6 +43,7 @@ def prove(
     *,
     given: str = "",
     shapes: Mapping[str, Any] | None = None,
+    assume: Function | None = None,
     operations: int = OPERATIONS,
     **named_shapes: Any,
 ) -> Verdict:
@@ -53,6 +56,8 @@ def prove(
     Args:
         lhs, rhs: functions of arrays, returning an array or a pytree of arrays of the same shapes.
         given: constraints on the sizes, as "h >= kh, w >= kw, h % 2 == 0". Sizes are at least 1.
+        assume: equations that the inputs satisfy: a function of some of the parameters, by name, that returns a list
+            of pairs of arrays. The verdict is about the inputs on which the two arrays of each pair are equal.
         operations: isl's budget; past it the verdict is undecided.
 
     Returns:
@@ -69,20 +74,29 @@ def prove(
     'proved'
     >>> print(jaxiom.prove(lambda x: x.sum(0), lambda x: x.mean(0), x="n").difference)
     (n - 1)/(n)·(Σ_{i<n} x[i])
+
+    >>> import jax.numpy as jnp
+    >>> def orthonormal(Q):
+    ...     return [(Q.T @ Q, jnp.eye(Q.shape[1]))]
+    >>> jaxiom.prove(lambda x, Q: x @ Q @ Q.T @ Q, lambda x, Q: x @ Q, x="n m", Q="m k", assume=orthonormal).status
+    'proved'
     """
-    return decide(lhs, rhs, read_signature([lhs, rhs], {**(shapes or {}), **named_shapes}, given), operations)
+    named = {**(shapes or {}), **named_shapes}
+    return decide(lhs, rhs, read_signature([lhs, rhs], named, given, assume), operations)
 
 
 def decide(lhs: Function, rhs: Function, signature: Signature, operations: int = OPERATIONS) -> Verdict:
     """`prove` on a signature that has been read."""
     start = time.perf_counter()
     verdicts: list[Verdict] = []
+    ledger = Ledger(signature)
     try:
         for case in trace_cases(lhs, rhs, signature):
-            verdicts.append(decide_case(lhs, rhs, signature, case, operations))
+            verdicts.append(decide_case(lhs, rhs, signature, case, operations, ledger))
     except Undecidable as error:
         verdicts.append(Undecided(signature.sizes, reason=str(error)))
-    return replace(join_verdicts(signature, verdicts), seconds=time.perf_counter() - start)
+    verdict = ledger.conclude(join_verdicts(signature, verdicts))
+    return replace(verdict, seconds=time.perf_counter() - start)
 
 
 def join_verdicts(signature: Signature, verdicts: Sequence[Verdict]) -> Verdict:
@@ -105,16 +119,19 @@ def join_verdicts(signature: Signature, verdicts: Sequence[Verdict]) -> Verdict:
 
 @dataclass(frozen=True)
 class Sides:
-    """Both sides of a case as forms, and their difference, output by output."""
+    """The differences of both sides of a case as forms, output by output, and those of the hypotheses."""
 
     world: World
     differences: tuple[Form, ...]
+    hypotheses: tuple[Form, ...]
     tensors: Mapping[str, tuple[Sizes, ...]]
     orders: Orders
     notes: tuple[str, ...]
 
 
-def decide_case(lhs: Function, rhs: Function, signature: Signature, case: Case, operations: int) -> Verdict:
+def decide_case(
+    lhs: Function, rhs: Function, signature: Signature, case: Case, operations: int, ledger: Ledger
+) -> Verdict:
     """The verdict for the sizes of one case."""
     sizes = replace(case.sizes, narrowed=(*case.sizes.narrowed, *case.excluded))
     if sizes.domain.is_empty():
@@ -123,18 +140,45 @@ def decide_case(lhs: Function, rhs: Function, signature: Signature, case: Case, 
     try:
         with budget(operations):
             sides = interpret_sides(signature, case)
-            regions = [nonzero_regions(sides.world, d) for d in sides.differences]
+            ledger.enter(sides.world, sides.hypotheses, sides.tensors)
+            found = left_over(sides, ledger, operations)
             sizes = replace(sizes, domain=sides.world.domain, narrowed=(*sizes.narrowed, *sides.world.narrowed))
             notes = (*same, *sides.notes)
-            if not any(regions):
+            if found.zero:
                 zero = Difference({leaf: read(sides.world, d, (), {}) for leaf, d in named(case, sides)})
-                notes += crosscheck(lhs, rhs, signature, sizes, case)
+                notes += crosscheck(lhs, rhs, signature, sizes, case, ledger.draw if found.assumed else random_inputs)
                 return Proved(sizes, difference=zero, notes=notes)
-            return refute(lhs, rhs, signature, case, sides, regions, sizes, notes)
+            return refute(lhs, rhs, signature, case, sides, found.regions, sizes, notes)
     except Misaligned as error:
         return misaligned(lhs, rhs, signature, sizes, case, error)
     except Undecidable as error:
         return Undecided(sizes, reason=str(error), notes=same)
+
+
+@dataclass(frozen=True)
+class LeftOver:
+    """What is left of the differences of a case: the regions where they are not zero (none where that could not be
+    told), and whether it was the hypotheses that made them zero."""
+
+    zero: bool
+    regions: Sequence[Sequence[Term]] = ()
+    assumed: bool = False
+
+
+def left_over(sides: Sides, ledger: Ledger, operations: int) -> LeftOver:
+    """Put the differences to the zero test, then to the hypotheses."""
+    regions: Sequence[Sequence[Term]] = ()
+    try:
+        with budget(operations // 4 if sides.hypotheses else operations):
+            regions = [nonzero_regions(sides.world, d) for d in sides.differences]
+        if not any(regions):
+            return LeftOver(True)
+    except Undecidable:
+        if not sides.hypotheses:
+            raise
+    if ledger.certify(sides.world, sides.differences, sides.hypotheses, operations):
+        return LeftOver(True, assumed=True)
+    return LeftOver(False, regions)
 
 
 def named(case: Case, sides: Sides) -> Iterator[tuple[str, Form]]:
@@ -161,9 +205,13 @@ def refute(
     except Undecidable as error:
         notes += (f"no closed form of the difference: {error}",)
     try:
-        witness = find_witness(
-            lhs, rhs, signature, sides.world, sides.differences, regions, sides.orders, case.lhs.leaves
-        )
+        if signature.assume is None:
+            witness = find_witness(
+                lhs, rhs, signature, sides.world, sides.differences, regions, sides.orders, case.lhs.leaves
+            )
+        else:
+            found = suspects(sides.world, regions, signature.sizes.whole)
+            witness = search_satisfying(lhs, rhs, signature, sizes, [s.point.sizes for s in found], case.lhs.leaves)
     except Undecidable as error:
         return Undecided(sizes, difference=difference, reason=str(error), notes=notes)
     if any(READ_AS in n for n in sides.notes):
@@ -294,8 +342,10 @@ def interpret_with(signature: Signature, case: Case, orders: Orders, simplest_ra
     left = interpret(table, case.lhs.closed, inputs.forms)
     right = interpret(table, case.rhs.closed, inputs.forms)
     check_outputs(case, signature)
+    hypotheses = interpret_hypotheses(world, table, case, inputs.forms)
     differences = tuple(within(world, plus(world, a, b.scale(-1))) for a, b in zip(left, right, strict=True))
-    return Sides(world, differences, inputs.axes | rules.constants, inputs.orders, tuple(rules.notes))
+    assumed = tuple(within(world, h) for h in hypotheses)
+    return Sides(world, differences, assumed, inputs.axes | rules.constants, inputs.orders, tuple(rules.notes))
 
 
 def within(world: World, form: Form) -> Form:

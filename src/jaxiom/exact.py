@@ -18,6 +18,9 @@ from jaxiom.rules.explicit_entries import Missing, elementwise, kinds, real
 from jaxiom.signature import Signature
 from jaxiom.trace import Traced, entries, make_jaxpr, open_scope
 
+Inputs = Mapping[str, np.ndarray]
+"""Arrays of exact entries, by the leaf's name."""
+
 
 def exact(values: Any, argument: str = "inputs") -> np.ndarray:
     """Numbers as an array of exact entries; a float is the binary fraction that it is.

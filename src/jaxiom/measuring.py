@@ -206,6 +206,11 @@ def measure(
         raise Unsupported("batch=: measuring in batches is not there yet; leave it out, or give smaller sizes")
     subject = read_subject(claim, rhs, {**(shapes or {}), **named_shapes}, given)
     device, dtype, precision = read_device(devices), read_dtype(dtype), read_precision(precision)
+    if subject.signature.assume is not None:
+        raise BadInput(
+            "measure: the claim has assume=, and inputs that are drawn at random or rounded do not satisfy it exactly; "
+            "measure the two functions without it"
+        )
     sizes = find_sizes(subject.signature, at, inputs or {}, subject.at)
     if inputs is None:
         arrays = random_inputs(subject.signature, sizes, dtype, seed)

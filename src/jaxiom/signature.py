@@ -9,6 +9,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from jaxiom.assumption import Assumption, read_assumption
 from jaxiom.errors import BadInput, BadShape
 from jaxiom.sizes import Shape, Sizes, Whole, build_sizes, read_shape
 from jaxiom.trace import Scope
@@ -30,16 +31,24 @@ class Signature:
         parameters: name -> pytree of `Shape` and `Whole`.
         leaves: their arrays and integer variables, flattened, with names.
         sizes: the sizes they name, within `given`.
+        assume: what the inputs satisfy, or None.
     """
 
     parameters: Mapping[str, Any]
     leaves: tuple[Leaf, ...]
     sizes: Sizes
+    assume: Assumption | None = None
 
     def map(self, function: Callable[[Leaf], Any]) -> list[Any]:
         """The arguments, each leaf replaced by what `function` makes of it."""
         values = iter([function(leaf) for leaf in self.leaves])
         return [jax.tree.map(lambda _: next(values), tree, is_leaf=is_leaf) for tree in self.parameters.values()]
+
+    def owner(self, leaf: str) -> str:
+        """The parameter that a leaf is, or is part of."""
+        counts = (len(jax.tree.leaves(tree, is_leaf=is_leaf)) for tree in self.parameters.values())
+        owners = [name for name, count in zip(self.parameters, counts, strict=True) for _ in range(count)]
+        return owners[[one.name for one in self.leaves].index(leaf)]
 
     def symbolic(self, scope: Scope) -> list[Any]:
         """The arguments to trace with: float32 arrays of symbolic shape; integer variables as sizes."""
@@ -121,12 +130,14 @@ def from_annotations(function: Callable[..., Any]) -> dict[str, Any]:
     return found
 
 
-def read_signature(functions: Sequence[Callable[..., Any]], shapes: Mapping[str, Any], given: str = "") -> Signature:
+def read_signature(
+    functions: Sequence[Callable[..., Any]], shapes: Mapping[str, Any], given: str = "", assume: Any = None
+) -> Signature:
     """The signature that shapes (or, where there are none, the first function's annotations) give.
 
     Raises:
         BadShape: a shape cannot be read, `given` names an unknown size or is never satisfied.
-        BadInput: a function does not take that many parameters.
+        BadInput: a function does not take that many parameters, or `assume` none of that name.
     """
     for function in functions:
         if not callable(function):
@@ -143,7 +154,8 @@ def read_signature(functions: Sequence[Callable[..., Any]], shapes: Mapping[str,
         check_arity(function, tuple(parameters))
     arrays = [leaf.shape for leaf in leaves if isinstance(leaf.shape, Shape)]
     whole = [leaf.shape for leaf in leaves if isinstance(leaf.shape, Whole)]
-    return Signature(parameters, tuple(leaves), build_sizes(arrays, whole, given))
+    assumption = read_assumption(assume, tuple(parameters))
+    return Signature(parameters, tuple(leaves), build_sizes(arrays, whole, given), assumption)
 
 
 def check_arity(function: Callable[..., Any], names: tuple[str, ...]) -> None:

@@ -2,7 +2,7 @@
 
 import itertools
 import random
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import partial
@@ -14,12 +14,13 @@ import jax
 import numpy as np
 
 from jaxiom.errors import Undecidable
-from jaxiom.exact import evaluate, random_inputs
+from jaxiom.exact import Inputs, evaluate, random_inputs
 from jaxiom.polyhedra.form import Form, Term
 from jaxiom.polyhedra.points import Point, least_point
 from jaxiom.polyhedra.world import World
 from jaxiom.rules.constants import CONSTANT
 from jaxiom.rules.effort import Effort, TooMuch
+from jaxiom.satisfying import satisfying, small_points
 from jaxiom.signature import Leaf, Signature
 from jaxiom.sizes import Shape, Sizes, Whole
 from jaxiom.verdict import Witness
@@ -30,6 +31,9 @@ with zeros are not counted."""
 SEARCHED = 6_000
 """The most input entries where a witness is searched for at random, with no entry zero."""
 MOST_CHOICES = 200
+MOST_DRAWN = 8
+"""How many inputs that satisfy the hypotheses are tried at given sizes."""
+NONE_FOUND = "no input was found that satisfies assume"
 
 
 @dataclass(frozen=True)
@@ -46,9 +50,7 @@ class Suspect:
     degrees: Mapping[str, int]
 
 
-def suspects(
-    world: World, forms: Sequence[Form], regions: Sequence[Sequence[Term]], whole: frozenset[str]
-) -> list[Suspect]:
+def suspects(world: World, regions: Sequence[Sequence[Term]], whole: frozenset[str]) -> list[Suspect]:
     """A point for each monomial that is minimal under inclusion: with every other input zero, nothing else is left
     there. Smallest first."""
     found = []
@@ -83,7 +85,7 @@ def find_witness(
         Undecidable: the difference hangs on a constant of the program, or is too large to replay.
     """
     effort = Effort(MOST_ENTRIES, MOST_PRODUCTS)
-    for suspect in suspects(world, forms, regions, signature.sizes.whole):
+    for suspect in suspects(world, regions, signature.sizes.whole):
         sizes = dict(suspect.point.sizes)
         shapes = signature.shapes_at(sizes)
         candidates = candidate_inputs(suspect, world, len(forms[suspect.leaf].atoms), signature, shapes, orders)
@@ -187,21 +189,64 @@ def jax_values(
     return here, there
 
 
+def draws(signature: Signature, sizes: Mapping[str, int], rng: random.Random) -> Iterator[Inputs]:
+    """Inputs that a claim is about: random ones, or some that satisfy its hypotheses."""
+    if signature.assume is None:
+        yield random_inputs(signature, sizes, rng)
+    else:
+        yield from itertools.islice(satisfying(signature, sizes, rng), MOST_DRAWN)
+
+
+Draws = Callable[[Signature, Mapping[str, int], random.Random], Iterable[Inputs]]
+
+
+def search_satisfying(
+    lhs: Callable[..., Any],
+    rhs: Callable[..., Any],
+    signature: Signature,
+    sizes: Sizes,
+    first: Sequence[Mapping[str, int]],
+    leaves: Sequence[str],
+) -> Witness:
+    """A witness among the inputs that satisfy the hypotheses, at the sizes `first` or other small ones.
+
+    Raises:
+        Undecidable: none was found.
+    """
+    tried: list[Inputs] = []
+
+    def draw(signature: Signature, point: Mapping[str, int], rng: random.Random) -> Iterator[Inputs]:
+        for inputs in draws(signature, point, rng):
+            tried.append(inputs)
+            yield inputs
+
+    witness = search_witness(lhs, rhs, signature, sizes, leaves, first, draw)
+    if witness is None:
+        why = f"of the {len(tried)} inputs tried that satisfy it none shows that it does not" if tried else NONE_FOUND
+        raise Undecidable(f"no certificate was found that assume makes the difference zero, and {why}")
+    return witness
+
+
 def search_witness(
-    lhs: Callable[..., Any], rhs: Callable[..., Any], signature: Signature, sizes: Sizes, leaves: Sequence[str]
+    lhs: Callable[..., Any],
+    rhs: Callable[..., Any],
+    signature: Signature,
+    sizes: Sizes,
+    leaves: Sequence[str],
+    first: Sequence[Mapping[str, int]] = (),
+    draw: Draws = draws,
 ) -> Witness | None:
-    """Try the two functions exactly at a few small sizes; finding nothing says nothing."""
+    """Try the two functions exactly at a few small sizes, on the inputs that `draw` gives; finding nothing says
+    nothing."""
     rng = random.Random(0)
-    tried: set[tuple[int, ...]] = set()
-    for cap in (1, 2, 2, 2, 3, 3, 3, 3):
-        point = sizes.random(rng, cap)
-        if tuple(point.values()) in tried or sum(map(prod, signature.shapes_at(point).values())) > SEARCHED:
+    for point in small_points(sizes, first):
+        if sum(map(prod, signature.shapes_at(point).values())) > SEARCHED:
             continue
-        tried.add(tuple(point.values()))
-        try:
-            witness = replay(lhs, rhs, signature, point, random_inputs(signature, point, rng), leaves)
-        except ZeroDivisionError:  # a size that the sides leave out
-            continue
-        if witness is not None:
-            return witness
+        for inputs in draw(signature, point, rng):
+            try:
+                witness = replay(lhs, rhs, signature, point, inputs, leaves)
+            except ZeroDivisionError:  # a size that the sides leave out
+                continue
+            if witness is not None:
+                return witness
     return None

@@ -24,6 +24,8 @@ class Case:
             sizes leave out (proved).
         at: sizes at which the two sides differ, where none of the smallest shows it.
         alone: each side against itself is proved; False where a side alone is not decided either.
+        assume: what the inputs satisfy.
+        notes: a part of the verdict's notes.
         bug: jaxiom's answer is another today, and why; the test expects that failure, and fails once it is gone.
     """
 
@@ -36,4 +38,6 @@ class Case:
     says: str = ""
     at: Mapping[str, int] | None = None
     alone: bool = True
+    assume: Function | None = None
+    notes: str = ""
     bug: str = ""

@@ -20,8 +20,10 @@ OPERATIONS = 40_000_000
 
 @contextmanager
 def budget(operations: int = OPERATIONS) -> Iterator[None]:
-    """Give isl a budget of operations; past it, `Undecidable`."""
+    """Give isl a budget of operations; past it, `Undecidable`. What is inside another budget has its own, and the
+    other starts anew after it."""
     context = isl.DEFAULT_CONTEXT
+    outer = context.get_max_operations()
     context.reset_operations()
     context.set_max_operations(operations)
     try:
@@ -35,7 +37,7 @@ def budget(operations: int = OPERATIONS) -> Iterator[None]:
         # A number that isl could not write out for want of operations reaches islpy as None.
         raise Undecidable(f"isl stopped; its budget is {operations:,} operations") from error
     finally:
-        context.set_max_operations(0)
+        context.set_max_operations(outer)
         context.reset_operations()
 
 
