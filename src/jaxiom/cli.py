@@ -4,14 +4,17 @@ import sys
 from collections.abc import Sequence
 from io import TextIOWrapper
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from typer.exceptions import TyperException
 
-from jaxiom.commands import audit, bench
+from jaxiom.commands import audit, bench, hosts
 from jaxiom.commands.options import Json, show_json
 from jaxiom.errors import BadInput, JaxiomError
+
+if TYPE_CHECKING:
+    from jaxiom.claims import Claim
 
 app = typer.Typer(
     help="Prove that two JAX functions are equal for all inputs and all sizes, or see exactly how far apart they are.",
@@ -99,7 +102,11 @@ def measure(
     at: Annotated[str, typer.Option(metavar="SIZES", help="As n=8,h=14. Default: the sizes that it declares.")] = "",
     dtype: Annotated[str, typer.Option(help="float32, float64, bfloat16 or float16.")] = "float32",
     precision: Annotated[str, typer.Option(help="Of matrix products: default, high or highest.")] = "default",
-    device: Annotated[str, typer.Option(help="cpu, gpu or tpu. Default: the one that JAX chooses.")] = "",
+    device: hosts.Device = "",
+    devices: hosts.Devices = "",
+    coordinator: hosts.Coordinator = "",
+    processes: hosts.Processes = None,
+    process: hosts.Process = None,
     seed: Annotated[int, typer.Option(help="Of the random inputs.")] = 0,
     eager: Annotated[bool, typer.Option("--eager", help="Hold each side against itself run op by op, too.")] = False,
     as_json: Json = False,
@@ -110,20 +117,26 @@ def measure(
     from jaxiom.measuring import measure
     from jaxiom.terminal import Terminal
 
-    claims = discover([target])
-    if len(claims) > 1:
-        raise BadInput(f"{target}: holds {len(claims)} claims; choose one: {', '.join(f'::{c.name}' for c in claims)}")
-    (claim,) = claims
-    with Terminal() as terminal, claim.naming():
-        terminal.begin(f"measuring: {claim.title}", 0, 1)
-        found = measure(
-            claim, at=sizes, dtype=dtype, precision=precision, devices=device or None, seed=seed, eager=eager
-        )
-    if as_json:
+    where = hosts.Hosts(device, devices, coordinator, processes, process)
+    with where.joined(), Terminal() as terminal:
+        chosen, claim = where.choose(), only(target, discover([target]))
+        with claim.naming():
+            terminal.begin(f"measuring: {claim.title}", 0, 1)
+            found = measure(claim, at=sizes, dtype=dtype, precision=precision, devices=chosen, seed=seed, eager=eager)
+    if not where.speaks:
+        pass
+    elif as_json:
         show_json(found.to_json())
     else:
         terminal.say(f"{claim.title}\n{found}", whole=True)
     return 1 if found.verdict == "finding" else 0
+
+
+def only(target: str, claims: "Sequence[Claim]") -> "Claim":
+    """The one claim that the target names."""
+    if len(claims) > 1:
+        raise BadInput(f"{target}: holds {len(claims)} claims; choose one: {', '.join(f'::{c.name}' for c in claims)}")
+    return claims[0]
 
 
 def read_sizes(text: str) -> dict[str, int]:

@@ -15,6 +15,7 @@ from jaxiom.passes import ZERO_FORM, ClosedForm, Found, Pass
 from jaxiom.residues import ExactCheck
 from jaxiom.rules.arithmetic import DTYPES
 from jaxiom.samples import find_sizes, given_inputs, random_inputs
+from jaxiom.sharding import first_here
 from jaxiom.signature import Signature, read_signature
 from jaxiom.tallies import Tally
 from jaxiom.verdict import Verdict
@@ -49,19 +50,23 @@ def read_subject(claim: Any, rhs: Any, shapes: Mapping[str, Any], given: str) ->
     return Subject("lhs = rhs", claim, rhs, signature, None, lambda: decide(claim, rhs, signature))
 
 
-def read_device(devices: Any) -> Any:
-    """One device: JAX's own, or the first of a platform."""
+def read_devices(devices: Any) -> tuple[Any, ...]:
+    """JAX's own first device, the first of a platform, or those given."""
     if devices is None:
-        return jax.devices()[0]
+        return (jax.local_devices()[0],)
     if isinstance(devices, str):
         try:
-            return jax.devices(devices)[0]
+            return (jax.local_devices(backend=devices)[0],)
         except RuntimeError as error:
             raise BadInput(f"devices: JAX sees no {devices!r} here; it sees {jax.devices()[0].platform!r}") from error
     found = list(devices) if isinstance(devices, Sequence) else [devices]
-    if len(found) != 1 or not isinstance(found[0], jax.Device):
-        raise BadInput(f"devices: expected one JAX device or the name of a platform, got {devices!r}")
-    return found[0]
+    if not found or not all(isinstance(d, jax.Device) for d in found):
+        raise BadInput(f"devices: expected JAX devices or the name of a platform, got {devices!r}")
+    if len(set(found)) < len(found) or len({d.platform for d in found}) > 1:
+        raise BadInput(f"devices: expected each device once, and all of one platform, got {devices!r}")
+    if jax.process_index() not in {d.process_index for d in found}:
+        raise BadInput("devices: all of them are another host's; each host calls measure with its own among them")
+    return tuple(found)
 
 
 def read_dtype(dtype: Any) -> str:
@@ -146,7 +151,7 @@ def conclude(title: str, run: Pass, found: Found, checked: ExactCheck, precision
         entries=whole.count,
         worst=found.worst.get(kind),
         ulps=found.histogram.quantiles(),
-        device=str(run.device),
+        device=str(run.placement),
         dtype=run.dtype,
         precision=precision,
         sizes=dict(run.sizes),
@@ -184,7 +189,9 @@ def measure(
         inputs: arrays by name; left out, standard normal entries drawn from `seed`.
         dtype: "float32", "float64", "bfloat16" or "float16".
         precision: JAX's matmul precision: "default" (on recent GPUs TF32), "high" or "highest".
-        devices: a JAX device, or the name of a platform ("cpu", "gpu", "tpu").
+        devices: a JAX device, the name of a platform ("cpu", "gpu", "tpu": its first), or several devices: the
+            outputs' first axis (the batch) and last (the filters) are cut over them, as far as they divide. With
+            `jax.distributed`, `jax.devices()` are those of all hosts; each calls `measure` alike.
         bound, exact: whether to compute the rounding bound, and to check modulo random primes.
         eager: whether to hold each compiled side against itself run op by op.
         verdict: what `prove` said of the claim, if that is known already.
@@ -205,12 +212,12 @@ def measure(
     if batch is not None:
         raise Unsupported("batch=: measuring in batches is not there yet; leave it out, or give smaller sizes")
     subject = read_subject(claim, rhs, {**(shapes or {}), **named_shapes}, given)
-    device, dtype, precision = read_device(devices), read_dtype(dtype), read_precision(precision)
     if subject.signature.assume is not None:
         raise BadInput(
             "measure: the claim has assume=, and inputs that are drawn at random or rounded do not satisfy it exactly; "
             "measure the two functions without it"
         )
+    given_devices, dtype, precision = read_devices(devices), read_dtype(dtype), read_precision(precision)
     sizes = find_sizes(subject.signature, at, inputs or {}, subject.at)
     if inputs is None:
         arrays = random_inputs(subject.signature, sizes, dtype, seed)
@@ -218,8 +225,10 @@ def measure(
         arrays = given_inputs(subject.signature, sizes, dtype, inputs)
     verdict = subject.prove() if verdict is None else verdict
     matmul = jax.default_matmul_precision(None if precision == "default" else precision)
-    with jax.enable_x64(dtype == "float64"), jax.default_device(device), matmul:
-        run = Pass(subject.lhs, subject.rhs, subject.signature, sizes, dtype, device, closed_form(verdict, sizes))
+    with jax.enable_x64(dtype == "float64"), jax.default_device(first_here(given_devices)), matmul:
+        run = Pass(
+            subject.lhs, subject.rhs, subject.signature, sizes, dtype, given_devices, closed_form(verdict, sizes)
+        )
         start = time.perf_counter()
         checked = run.check_exactly(seed) if exact else NOT_CHECKED
         elapsed = {"exact": time.perf_counter() - start} if exact else {}

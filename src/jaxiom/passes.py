@@ -6,6 +6,7 @@ The two sides are compiled apart: in one program XLA would share work between th
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import jax
@@ -20,9 +21,10 @@ from jaxiom.residues import ExactCheck, check_here
 from jaxiom.rules.arithmetic import UNIT, up, wide
 from jaxiom.rules.bounded import Bounded, Machine
 from jaxiom.rules.rounding import rounding_table
+from jaxiom.sharding import place
 from jaxiom.signature import Signature
 from jaxiom.sizes import Shape
-from jaxiom.tallies import Histogram, Tally, counted, reduced, tally, ulps
+from jaxiom.tallies import Histogram, Tally, counted, fetch, reduced, tally, ulps
 from jaxiom.trace import Closed, Traced, make_jaxpr, open_scope
 
 Arrays = Mapping[str, Any]
@@ -85,7 +87,7 @@ def reals(side: str, traced: Traced) -> Traced:
 
 
 class Pass:
-    """The programs of one claim at given sizes, in one dtype, on one device.
+    """The programs of one claim at given sizes, in one dtype, on one device or a tuple of them.
 
     Raises:
         BadInput, BadShape: the functions do not run at these sizes, or their outputs do not fit each other.
@@ -101,13 +103,10 @@ class Pass:
         device: Any,
         form: ClosedForm = ZERO_FORM,
     ):
-        self.functions, self.signature, self.sizes, self.dtype, self.device = (
-            (lhs, rhs),
-            signature,
-            sizes,
-            dtype,
-            device,
-        )
+        self.functions, self.signature, self.sizes, self.dtype = (lhs, rhs), signature, sizes, dtype
+        devices = device if isinstance(device, tuple) else (device,)
+        self.placement = place(devices, self.functions, signature, sizes)
+        self.device = self.placement.device
         self.names = [leaf.name for leaf in signature.leaves if isinstance(leaf.shape, Shape)]
         self.wide = wide(jnp.dtype(dtype))
         self.lhs, self.rhs = (reals(s, self.trace(f, s)) for f, s in ((lhs, "lhs"), (rhs, "rhs")))
@@ -143,7 +142,16 @@ class Pass:
         """Both sides, and the closed form of their difference, modulo random primes."""
         with jax.enable_x64(True):
             form = self.form_program(self.form, np.dtype(np.float64))
-        return check_here(self.lhs.closed, self.rhs.closed, form=form, seed=seed, device=self.device)
+        put = partial(self.placement.put_all, self.names)
+        return check_here(
+            self.lhs.closed,
+            self.rhs.closed,
+            form=form,
+            seed=seed,
+            device=self.device,
+            put=put,
+            agree=self.placement.agree,
+        )
 
     def side(self, at: int) -> Callable[[Arrays], Leaves]:
         """One of the user's functions, from arrays by name to its output's leaves."""
@@ -151,7 +159,7 @@ class Pass:
         return lambda arrays: jax.tree.leaves(function(*self.signature.arguments(self.sizes, arrays)))
 
     def place(self, arrays: Arrays) -> dict[str, Array]:
-        return {name: jax.device_put(arrays[name], self.device) for name in self.names}
+        return {name: self.placement.put(name, arrays[name]) for name in self.names}
 
     def predict(self, arrays: Arrays) -> Leaves | None:
         """The closed form's value."""
@@ -257,13 +265,13 @@ class Pass:
         if self.dtype == "float64":
             return ()
         blamed = []
-        with jax.enable_x64(True), jax.default_device(jax.devices("cpu")[0]):
+        with jax.enable_x64(True), jax.default_device(jax.local_devices(backend="cpu")[0]):
             precise = {name: jnp.asarray(np.asarray(given[name]).astype(np.float64)) for name in self.names}
             for at, name in enumerate(("lhs", "rhs")):
                 exact = jax.jit(self.side(at))(precise)
                 for x, y, b in zip(sides[at], exact, bounds[name], strict=True):
-                    off = np.abs(np.asarray(x).astype(np.float64) - np.asarray(y))
-                    if (off > 1.01 * np.asarray(b).astype(np.float64)).any() and name not in blamed:
+                    off = np.abs(fetch(x).astype(np.float64) - np.asarray(y))
+                    if (off > 1.01 * fetch(b).astype(np.float64)).any() and name not in blamed:
                         blamed.append(name)
         return tuple(blamed)
 

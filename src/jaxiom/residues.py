@@ -14,7 +14,7 @@ is one prime of many.) A residue that is not zero is a certainty: the draw itsel
 """
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
@@ -71,6 +71,9 @@ class ExactCheck:
         if self.status == "different":
             return f"different here, at {list(self.index)}: a certainty"
         return f"not applicable: {self.reason}"
+
+
+Agree = Callable[[Mapping[str, float]], Mapping[str, float]]
 
 
 @dataclass(frozen=True)
@@ -147,11 +150,13 @@ def primes_below(top: int) -> Iterator[int]:
         high = low - 1
 
 
-def choose_plan(heights: Sequence[Height], lhs: Closed, rhs: Closed, target: float, device: Any) -> Plan:
+def choose_plan(
+    heights: Sequence[Height], lhs: Closed, rhs: Closed, target: float, device: Any, agree: Agree = dict
+) -> Plan:
     """The plan that takes the least time on the device, as a measurement of its products says."""
     if work(lhs) + work(rhs) < LITTLE_WORK:
         return plan_rounds(heights, FLOAT64, target)
-    seconds = product_seconds(device)
+    seconds = agree(product_seconds(device))
     plans: list[Plan] = []
     refusal: Unsupported | None = None
     for kind in ACCUMULATORS:
@@ -171,6 +176,7 @@ Probe = tuple[Array, Array, Array, Array]
 
 
 Words = Sequence[np.ndarray]
+Put = Callable[[Words], Sequence[Any]]
 
 
 def residual(
@@ -215,6 +221,8 @@ def check_here(
     target: float = TARGET,
     seed: int = 0,
     device: Any = None,
+    put: Put = list,
+    agree: Agree = dict,
 ) -> ExactCheck:
     """Whether two programs at given sizes are the same function of their (real) inputs.
 
@@ -224,6 +232,7 @@ def check_here(
         target: the failure probability asked for.
         seed: what primes and inputs are drawn from.
         device: where; a TPU has no exact float64, and the CPU is taken.
+        put: brings the inputs to several devices. agree: makes what was timed the same for all hosts.
 
     Raises:
         InternalDisagreement: the device's sums of whole numbers are not exact.
@@ -233,14 +242,17 @@ def check_here(
     >>> str(check_here(make_jaxpr(lambda x: (x + 1) ** 2)(x), make_jaxpr(lambda x: x * x + 2 * x + 1)(x)))
     'equal here, failure probability <= 2^-63'
     """
-    device = exact_device(device)
+    asked_of, device = device, exact_device(device)
+    put = put if device is asked_of else list
     with jax.enable_x64(True), jax.default_device(device):
         try:
             heights = difference_heights(lhs, rhs)
             formed, why = form_heights(heights, form)
             asked = form if formed else None
-            chosen = choose_plan([*heights, *formed], lhs, rhs, target, device)
-            run = partial(run_rounds, lhs, rhs, asked, degree=max((h.degree for h in heights), default=0), seed=seed)
+            chosen = choose_plan([*heights, *formed], lhs, rhs, target, device, agree)
+            run = partial(
+                run_rounds, lhs, rhs, asked, degree=max((h.degree for h in heights), default=0), seed=seed, put=put
+            )
             try:
                 rounds = run(chosen)
             except Unsupported:  # small primes divide more, and int8 holds no NaN: float64 may still be able to
@@ -255,7 +267,7 @@ def check_here(
 
 
 def exact_device(device: Any) -> Any:
-    return jax.devices("cpu")[0] if device is None or device.platform == "tpu" else device
+    return jax.local_devices(backend="cpu")[0] if device is None or device.platform == "tpu" else device
 
 
 def difference_heights(lhs: Closed, rhs: Closed) -> list[Height]:
@@ -277,14 +289,14 @@ def form_heights(sides: Sequence[Height], form: Closed | None) -> tuple[list[Hei
 
 
 def run_rounds(
-    lhs: Closed, rhs: Closed, form: Closed | None, plan: Plan, *, degree: int, seed: int
+    lhs: Closed, rhs: Closed, form: Closed | None, plan: Plan, *, degree: int, seed: int, put: Put = list
 ) -> dict[str, ExactCheck]:
     """Run until every question is answered: with "different" by a round, with "equal" by all of them."""
     rng, run = np.random.default_rng(seed), residual(lhs, rhs, form, plan.kind)
     answers: dict[str, ExactCheck] = {}
     questions = ("sides",) if form is None else ("sides", "form")
     for done, prime in enumerate(plan.primes, 1):
-        probes = run(np.float64(prime), draw_words(lhs, plan.kind, rng))
+        probes = run(np.float64(prime), put(draw_words(lhs, plan.kind, rng)))
         for name in questions:
             if name not in answers and (where := first_difference(probes[name], lhs.out_avals)) is not None:
                 primes = plan.primes[:done]

@@ -71,8 +71,17 @@ def reduced(x: Array) -> tuple[Array, Array]:
 def tally(x: Any, size: int) -> Tally:
     """On the host: the tally of `reduced(x)`; `size` is the number of entries."""
     top = float(x[0])
-    total = float(np.sum(np.asarray(x[1], np.float64)))
+    total = float(np.sum(fetch(x[1]).astype(np.float64)))
     return Tally(size, top, total * top * top)
+
+
+def fetch(x: Any) -> np.ndarray:
+    """The whole of an array on the host, wherever its pieces are; every process asks for it at the same time."""
+    if not isinstance(x, Array) or x.is_fully_addressable or x.is_fully_replicated:
+        return np.asarray(x)
+    from jax.experimental.multihost_utils import process_allgather
+
+    return np.asarray(process_allgather(x, tiled=True))
 
 
 def ulps(difference: Array, left: Array, right: Array, dtype: Any) -> Array:
@@ -106,7 +115,7 @@ class Histogram:
 
     def add(self, bins: Any) -> None:
         """Bins of entries, as `ulps` gives them."""
-        self.counts += np.bincount(np.asarray(bins).ravel(), minlength=BINS)[:BINS]
+        self.counts += np.bincount(fetch(bins).ravel(), minlength=BINS)[:BINS]
 
     def join(self, counts: Any) -> None:
         """What `counted` gives, or another histogram's counts."""
