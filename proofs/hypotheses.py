@@ -1,4 +1,4 @@
-"""What holds of some inputs only: `assume=` names equations that the inputs satisfy.
+"""What holds of some inputs only: assume= names equations that the inputs satisfy.
 
 PCA's components are orthonormal, and that is what makes projecting and going back a projection. A claim under a
 hypothesis is proved by a certificate: the difference of its two sides is written as a sum of cofactors times the

@@ -139,6 +139,11 @@ def test_a_refutation_tells_all_that_it_assumes() -> None:
     assert verdict.notes == ("assuming A[p, q] - A[q, p] = 0",)
 
 
+def test_an_equation_that_always_holds_is_told() -> None:
+    verdict = prove(lambda A: A, lambda A: -A, A="n n", assume=lambda A: [(A.T.T, A)])
+    assert verdict.notes == ("assuming an equation that every input satisfies",)
+
+
 def test_each_case_by_size_has_its_own_text() -> None:
     def assume(x: Any) -> Any:
         return [(x, jnp.zeros_like(x))] if x.shape[0] == 3 else [(x, -x)]

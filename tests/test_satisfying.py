@@ -2,13 +2,14 @@
 
 import itertools
 import random
+from fractions import Fraction
 from typing import Any
 
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxiom.satisfying import first_satisfying, holds, read_system, satisfying, small_points
+from jaxiom.satisfying import first_satisfying, holds, read_system, same, satisfying, small_points
 from jaxiom.signature import Signature, read_signature
 
 
@@ -80,6 +81,13 @@ def test_what_does_not_satisfy_does_not_hold() -> None:
     wrong = np.array([[1, 2], [3, 4]], dtype=object)
     assert not holds(signature, {"m": 2}, {"A": wrong})
     assert holds(signature, {"m": 2}, {"A": wrong + wrong.T})
+
+
+def test_what_is_only_enclosed_is_not_known_to_be_equal() -> None:
+    assert same(Fraction(1, 2), Fraction(2, 4))
+    assert same(0, Fraction(0))
+    assert not same(0.5, 0.5)
+    assert not same(object(), object())
 
 
 def test_the_arrays_in_which_the_equations_are_linear() -> None:

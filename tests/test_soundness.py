@@ -129,6 +129,15 @@ def test_a_refutation_gives_each_side_against_itself() -> None:
     assert len(left.programs) == 1
 
 
+def test_what_holds_of_some_inputs_only_gives_each_side_against_itself() -> None:
+    """Its mutants are held against evaluation on any inputs, so they must not be decided under its hypotheses."""
+    claim = next(c for c in discover([PROOFS / "hypotheses.py"]) if c.expected == "proved" and c.assume)
+    left, right = subjects(claim)
+    assert left.lhs is left.rhs
+    assert right.lhs is right.rhs
+    assert left.signature.assume is right.signature.assume is None
+
+
 def test_kinds_and_claims_are_taken_in_turn() -> None:
     assert list(spread({"b": [1, 2, 3], "a": [4], "c": []})) == [4, 1, 2, 3]
     first = [m.mutation.kind for m in islice(sampled(of_claims(claims()), seed=0), 10)]

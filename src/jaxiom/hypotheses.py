@@ -70,7 +70,8 @@ class Ledger:
             regions = nonzero_regions(world, form)
             if regions and all(name.startswith(CONSTANT) for t in regions for name in t.monomial):
                 raise BadInput(about_sizes(world, number, regions))
-            self.texts.setdefault(number, {})[closed_form(world, form, tensors)] = None
+            text = closed_form(world, form, tensors) if regions else "an equation that every input satisfies"
+            self.texts.setdefault(number, {})[text] = None
 
     def certify(self, world: World, differences: Sequence[Form], hypotheses: Sequence[Form], operations: int) -> bool:
         """Whether a certificate shows that the hypotheses make all differences zero."""

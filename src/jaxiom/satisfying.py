@@ -121,7 +121,12 @@ def holds(signature: Signature, sizes: Mapping[str, int], inputs: Inputs, traced
         sides = evaluate(signature.assume, signature.arguments(sizes, inputs), "assume", traced=traced)
     except (Unsupported, ZeroDivisionError, Undecidable):
         return False
-    return all(a.shape == b.shape and bool(np.all(a == b)) for a, b in pairs(sides))
+    return all(same(x, y) for a, b in pairs(sides) for x, y in zip(a.flat, b.flat, strict=True))
+
+
+def same(a: Any, b: Any) -> bool:
+    """Whether two entries are one number; of what is only enclosed in an interval that is not known."""
+    return isinstance(a, int | Fraction) and isinstance(b, int | Fraction) and a == b
 
 
 def fillings(shapes: Mapping[str, tuple[int, ...]], rng: random.Random) -> Iterator[dict[str, np.ndarray]]:

@@ -4,7 +4,7 @@ import random
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from math import prod
 from typing import Any
@@ -59,9 +59,9 @@ class Subject:
 
 
 def subjects(claim: Claim) -> list[Subject]:
-    """A theorem; a refutation's sides, each against itself."""
-    chapter, signature = claim.file.stem, claim.signature
-    if claim.expected == "proved":
+    """A theorem; of a refutation, and of what holds of some inputs only, the sides, each against itself."""
+    chapter, signature = claim.file.stem, replace(claim.signature, assume=None)
+    if claim.expected == "proved" and claim.assume is None:
         return [Subject(chapter, claim.name, claim.lhs, claim.rhs, signature)]
     sides = (("lhs", claim.lhs), ("rhs", claim.rhs))
     return [Subject(chapter, f"{claim.name}.{side}", f, f, signature) for side, f in sides]
