@@ -13,7 +13,8 @@ import pytest
 import cases
 from cases.case import PROVED, REFUTED, Case
 from jaxiom.decide import decide
-from jaxiom.exact import evaluate, random_inputs
+from jaxiom.errors import NoValue
+from jaxiom.exact import DRAWS, Draw, evaluate, random_inputs, widely
 from jaxiom.signature import Signature, read_signature
 from jaxiom.sizes import random_point
 from jaxiom.verdict import Verdict
@@ -93,12 +94,16 @@ def small_sizes(case: Case, signature: Signature) -> Iterator[Mapping[str, int]]
 
 
 def differ(case: Case, signature: Signature, sizes: Mapping[str, int]) -> bool:
-    """Whether the two sides differ in exact arithmetic, on random inputs; not where they divide by 0 (the verdict
-    leaves such sizes out) or hold more than memory does."""
-    arguments = signature.arguments(sizes, random_inputs(signature, sizes, random.Random(1)))
+    """Whether the two sides differ in exact arithmetic, on random inputs of one kind or another; not where they divide
+    by 0 (the verdict leaves such sizes out), have no value, or hold more than memory does."""
+    return any(differ_on(case, signature, sizes, draw) for draw in (widely, *DRAWS))
+
+
+def differ_on(case: Case, signature: Signature, sizes: Mapping[str, int], draw: Draw) -> bool:
+    arguments = signature.arguments(sizes, random_inputs(signature, sizes, random.Random(1), draw))
     try:
         pairs = zip(evaluate(case.lhs, arguments), evaluate(case.rhs, arguments), strict=True)
-    except (ZeroDivisionError, MemoryError):
+    except (ZeroDivisionError, NoValue, MemoryError):
         return False
     return any(a.shape != b.shape or not np.all(np.asarray(a == b, bool)) for a, b in pairs)
 

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from jax import lax
 from sympy import QQ
 
-from jaxiom.errors import BadInput, Unsupported
+from jaxiom.errors import BadInput, NoValue, Unsupported
 from jaxiom.exact import evaluate, exact, letters, random_inputs
 from jaxiom.signature import read_signature
 
@@ -106,10 +106,12 @@ def test_what_is_no_real_number(values: list[Any], text: str) -> None:
         (lambda x: x @ x.T.reshape(4), BadInput, r"^lhs: the function does not run on the shapes \[2, 3\]: TypeError"),
         (lambda x: x / (x - x), ZeroDivisionError, r"^div at .*test_exact.py:\d+.*: a divisor is zero"),
         (
-            lambda x: jnp.sin(x),
+            lambda x: jnp.sort(x),
             Unsupported,
-            "^sin at .*test_exact.py:.*: the explicit interpreter has no rule for this primitive",
+            "^sort at .*test_exact.py:.*: the explicit interpreter has no rule for this primitive",
         ),
+        (lambda x: jnp.log(x - 1), NoValue, "^log has no value at 0"),
+        (lambda x: jnp.exp(x) > jnp.exp(x), NoValue, "which of two numbers is larger cannot be told"),
         (lambda x: jnp.where(x > 0, jnp.nan, x), Unsupported, r"^lhs: the output\[0, 0\] is nan, no real number"),
         (
             lambda x: {"a": x, "b": jnp.full(2, jnp.inf)},

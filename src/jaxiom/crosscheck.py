@@ -2,14 +2,14 @@
 
 import itertools
 import random
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from math import prod
 from typing import Any
 
 import numpy as np
 
 from jaxiom.cases import Case
-from jaxiom.errors import InternalDisagreement
+from jaxiom.errors import InternalDisagreement, NeedsIntervals, NoValue
 from jaxiom.exact import Inputs, evaluate, random_inputs, trace_at
 from jaxiom.polyhedra.world import World
 from jaxiom.signature import Signature
@@ -52,9 +52,10 @@ def crosscheck(
     signature: Signature,
     sizes: Sizes,
     case: Case,
-    draw: Draw = random_inputs,
+    draws: Sequence[Draw] = (random_inputs,),
 ) -> tuple[str, ...]:
-    """Evaluate both sides exactly at small sizes, on inputs that `draw` gives; a note where none is small enough.
+    """Evaluate both sides exactly at small sizes, on inputs that one of `draws` gives; a note where that is nowhere
+    possible. Where functions are not rational the two values are rigorous intervals, which must not be apart.
 
     Raises:
         InternalDisagreement: they differ although the prover said that they cannot.
@@ -67,12 +68,17 @@ def crosscheck(
         sides = trace_small(lhs, rhs, signature, point)
         if sides is None:
             continue
-        inputs = draw(signature, point, rng)
-        if inputs is None:
-            why = "no small input was found that satisfies assume"
-            continue
-        compare(lhs, rhs, signature, point, inputs, sides)
-        done += 1
+        order = [*draws[done % len(draws) :], *draws[: done % len(draws)]]
+        found = [inputs for draw in order if (inputs := draw(signature, point, rng)) is not None]
+        why = (
+            "a function has no value on any input that was tried"
+            if found
+            else "no small input was found that satisfies assume"
+        )
+        try:
+            done += any(compare(lhs, rhs, signature, point, inputs, sides) for inputs in found)
+        except NeedsIntervals as error:
+            return (f"not cross-checked: {error}",)
     return () if done else (f"not cross-checked: {why}",)
 
 
@@ -94,9 +100,13 @@ def compare(
     sizes: Mapping[str, int],
     inputs: Inputs,
     sides: tuple[Traced, Traced] | tuple[None, None] = (None, None),
-) -> None:
+) -> bool:
+    """Hold the two sides against each other on one input; False where they have no value there."""
     arguments = signature.arguments(sizes, inputs)
-    left, right = (evaluate(f, arguments, traced=traced) for f, traced in zip((lhs, rhs), sides, strict=True))
+    try:
+        left, right = (evaluate(f, arguments, traced=traced) for f, traced in zip((lhs, rhs), sides, strict=True))
+    except (NoValue, ZeroDivisionError):
+        return False
     for a, b in zip(left, right, strict=True):
         wrong = np.argwhere(np.asarray(a != b, dtype=bool)) if a.shape == b.shape else [()]
         if len(wrong):
@@ -106,3 +116,4 @@ def compare(
                 f"{a[index]} and {b[index]} at {[int(i) for i in index]}. Either a function treats symbolic sizes "
                 "otherwise than numbers (isinstance(n, int), say), or this is a bug in jaxiom: please report it"
             )
+    return True

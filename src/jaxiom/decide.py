@@ -11,21 +11,23 @@ import islpy as isl
 from jaxiom.cases import Case, trace_cases
 from jaxiom.crosscheck import crosscheck
 from jaxiom.difference import Difference
-from jaxiom.errors import BadInput, BadShape, Undecidable
-from jaxiom.exact import random_inputs
+from jaxiom.errors import BadInput, BadShape, NeedsIntervals, Undecidable
+from jaxiom.exact import VARIED, random_inputs
 from jaxiom.hypotheses import Ledger, interpret_hypotheses
 from jaxiom.interpret import interpret
 from jaxiom.polyhedra.axes import Misaligned, plus
 from jaxiom.polyhedra.equality import nonzero_regions, simplest
 from jaxiom.polyhedra.form import Form, Sizes, Term, tensor
+from jaxiom.polyhedra.opaque import Opaques
 from jaxiom.polyhedra.polynomial import Polynomial, fully_affine, isl_text
 from jaxiom.polyhedra.reading import read
+from jaxiom.polyhedra.revealing import read_all
 from jaxiom.polyhedra.world import OPERATIONS, World, budget
 from jaxiom.rules.polyhedral import Polyhedral
 from jaxiom.signature import Signature, read_signature
 from jaxiom.sizes import Shape
 from jaxiom.trace import Traced
-from jaxiom.verdict import Proved, Refuted, Undecided, Verdict
+from jaxiom.verdict import Proved, Refuted, Undecided, Verdict, Witness
 from jaxiom.witness import find_witness, search_satisfying, search_witness, suspects
 
 Function = Callable[..., Any]
@@ -125,6 +127,7 @@ class Sides:
     differences: tuple[Form, ...]
     hypotheses: tuple[Form, ...]
     tensors: Mapping[str, tuple[Sizes, ...]]
+    opaques: Opaques
     orders: Orders
     notes: tuple[str, ...]
 
@@ -146,7 +149,8 @@ def decide_case(
             notes = (*same, *sides.notes)
             if found.zero:
                 zero = Difference({leaf: read(sides.world, d, (), {}) for leaf, d in named(case, sides)})
-                notes += crosscheck(lhs, rhs, signature, sizes, case, ledger.draw if found.assumed else random_inputs)
+                usual = VARIED if sides.opaques.by_name else (random_inputs,)
+                notes += crosscheck(lhs, rhs, signature, sizes, case, (ledger.draw,) if found.assumed else usual)
                 return Proved(sizes, difference=zero, notes=notes)
             return refute(lhs, rhs, signature, case, sides, found.regions, sizes, notes)
     except Misaligned as error:
@@ -199,24 +203,41 @@ def refute(
     difference: Difference | None = None
     try:
         expressions = {
-            leaf: read(sides.world, d, simplest(sides.world, d), sides.tensors) for leaf, d in named(case, sides)
+            leaf: read_all(sides.world, sides.opaques, d, simplest(sides.world, d), sides.tensors)
+            for leaf, d in named(case, sides)
         }
         difference = Difference(expressions, case.words)
     except Undecidable as error:
         notes += (f"no closed form of the difference: {error}",)
     try:
-        if signature.assume is None:
-            witness = find_witness(
-                lhs, rhs, signature, sides.world, sides.differences, regions, sides.orders, case.lhs.leaves
-            )
-        else:
-            found = suspects(sides.world, regions, signature.sizes.whole)
-            witness = search_satisfying(lhs, rhs, signature, sizes, [s.point.sizes for s in found], case.lhs.leaves)
-    except Undecidable as error:
+        witness = look_for_witness(lhs, rhs, signature, case, sides, regions, sizes)
+    except (Undecidable, NeedsIntervals) as error:
         return Undecided(sizes, difference=difference, reason=str(error), notes=notes)
     if any(READ_AS in n for n in sides.notes):
         notes += near_miss(signature, case)
     return Refuted(sizes, difference=difference, witness=witness, notes=notes)
+
+
+def look_for_witness(
+    lhs: Function,
+    rhs: Function,
+    signature: Signature,
+    case: Case,
+    sides: Sides,
+    regions: Sequence[Sequence[Term]],
+    sizes: Any,
+) -> Witness:
+    """A witness of a difference that is not zero as a formula.
+
+    Raises:
+        Undecidable: none was found.
+        NeedsIntervals: exp, sqrt and the like are in it, and python-flint is not installed.
+    """
+    world, forms, leaves = sides.world, sides.differences, case.lhs.leaves
+    if signature.assume is not None:
+        found = [s.point.sizes for s in suspects(world, regions, signature)]
+        return search_satisfying(lhs, rhs, signature, sizes, found, leaves)
+    return find_witness(lhs, rhs, signature, world, forms, regions, sides.orders, leaves, sides.opaques)
 
 
 def near_miss(signature: Signature, case: Case) -> tuple[str, ...]:
@@ -345,7 +366,9 @@ def interpret_with(signature: Signature, case: Case, orders: Orders, simplest_ra
     hypotheses = interpret_hypotheses(world, table, case, inputs.forms)
     differences = tuple(within(world, plus(world, a, b.scale(-1))) for a, b in zip(left, right, strict=True))
     assumed = tuple(within(world, h) for h in hypotheses)
-    return Sides(world, differences, assumed, inputs.axes | rules.constants, inputs.orders, tuple(rules.notes))
+    return Sides(
+        world, differences, assumed, inputs.axes | rules.constants, rules.opaques, inputs.orders, tuple(rules.notes)
+    )
 
 
 def within(world: World, form: Form) -> Form:

@@ -30,3 +30,12 @@ class Undecidable(JaxiomError):
 
 class InternalDisagreement(JaxiomError, AssertionError):
     """Two of jaxiom's interpreters contradict each other: a bug in jaxiom, never in the claim. Please report it."""
+
+
+class NoValue(JaxiomError, ZeroDivisionError):
+    """A function outside its domain on one input (as division is at zero), or a comparison that intervals leave open;
+    it says nothing about other inputs."""
+
+
+class NeedsIntervals(Unsupported):
+    """exp, sqrt and the like are evaluated in intervals, by python-flint, which is not installed."""

@@ -3,6 +3,7 @@
 import random
 from collections.abc import Callable, Mapping, Sequence
 from fractions import Fraction
+from functools import partial
 from typing import Any
 
 import jax
@@ -12,6 +13,7 @@ import numpy as np
 from jaxiom.errors import BadInput, Unsupported
 from jaxiom.interpret import interpret
 from jaxiom.lettered import Lettered, Letters, letters_of
+from jaxiom.rules.balls import Ball, precision
 from jaxiom.rules.effort import Effort, spend, within
 from jaxiom.rules.explicit import EXPLICIT
 from jaxiom.rules.explicit_entries import Missing, elementwise, kinds, real
@@ -34,7 +36,7 @@ def exact(values: Any, argument: str = "inputs") -> np.ndarray:
     array = np.asarray(values, dtype=object)
 
     def entry(value: Any) -> Any:
-        if isinstance(value, Fraction | Lettered) or type(value) is int:
+        if isinstance(value, Fraction | Lettered | Ball) or type(value) is int:
             return value
         if isinstance(value, int | np.integer | np.bool_):
             return int(value)
@@ -82,11 +84,13 @@ def evaluate(
         Unsupported: a primitive without a rule; a comparison of letters; an output that is NaN or infinite.
         ZeroDivisionError: a divisor is zero on this input.
         TooMuch: it would take more than `effort`.
+        NoValue: a function is outside its domain on this input, or intervals do not settle a comparison.
+        NeedsIntervals: exp, sqrt and the like without python-flint.
     """
     arguments = jax.tree.map(lambda leaf: exact(leaf) if isinstance(leaf, np.ndarray) else leaf, list(arguments))
     arrays = [leaf for leaf in jax.tree.leaves(arguments) if isinstance(leaf, np.ndarray)]
     traced = traced or trace_at(function, arguments, side)
-    with within(effort):
+    with within(effort), precision():
         spend(entries=sum(a.size for a in arrays) + entries(traced.closed))
         outputs = interpret(EXPLICIT, traced.closed, arrays)
     for name, output in zip(traced.leaves, outputs, strict=True):
@@ -112,19 +116,48 @@ def refuse_missing(side: str, name: str, output: np.ndarray) -> None:
         raise Unsupported(f"{side}: the output{name}[{', '.join(map(str, index))}] is {entry}, no real number")
 
 
-def random_inputs(signature: Signature, sizes: Mapping[str, int], rng: random.Random) -> dict[str, np.ndarray]:
-    """Random exact arrays of the signature's shapes, by the leaf's name.
+Draw = Callable[[random.Random], int | Fraction]
+"""How an entry of a random input comes about."""
 
-    Entries are whole numbers and fractions of both signs, none of them zero and spread widely enough that sums and
-    products seldom vanish by accident.
-    """
 
-    def entry(_: Any) -> int | Fraction:
-        whole = rng.choice((-1, 1)) * rng.randint(1, 99)
-        return whole if rng.random() < 0.7 else Fraction(whole, rng.choice((2, 3, 5, 7)))
+def widely(rng: random.Random) -> int | Fraction:
+    """Whole numbers and fractions of both signs, none of them zero and spread widely enough that sums and products
+    seldom vanish by accident."""
+    whole = rng.choice((-1, 1)) * rng.randint(1, 99)
+    return whole if rng.random() < 0.7 else Fraction(whole, rng.choice((2, 3, 5, 7)))
 
+
+def positively(rng: random.Random) -> Fraction:
+    """Eighths above 0 and up to 3, exact in float32: what logarithms and roots take, and exp does not blow up."""
+    return Fraction(rng.randint(1, 24), 8)
+
+
+def nearby(rng: random.Random) -> Fraction:
+    """The same of both signs."""
+    return rng.choice((-1, 1)) * positively(rng)
+
+
+def inside(rng: random.Random) -> Fraction:
+    """Sixteenths strictly between -1/2 and 1/2: the inverse functions' domains."""
+    return Fraction(rng.choice((-1, 1)) * rng.randint(1, 7), 16)
+
+
+DRAWS: tuple[Draw, ...] = (nearby, positively, inside)
+"""What to try where functions are not defined everywhere."""
+
+
+def random_inputs(
+    signature: Signature, sizes: Mapping[str, int], rng: random.Random, draw: Draw = widely
+) -> dict[str, np.ndarray]:
+    """Random exact arrays of the signature's shapes, by the leaf's name."""
     shapes = signature.shapes_at(sizes)
-    return {name: exact(elementwise(entry, np.zeros(shape, dtype=object))) for name, shape in shapes.items()}
+    return {
+        name: exact(elementwise(lambda _: draw(rng), np.zeros(shape, dtype=object))) for name, shape in shapes.items()
+    }
+
+
+VARIED = tuple(partial(random_inputs, draw=draw) for draw in DRAWS)
+"""Random inputs of each kind."""
 
 
 def letters(signature: Signature, sizes: Mapping[str, int]) -> Letters:

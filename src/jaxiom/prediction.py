@@ -155,6 +155,8 @@ class Compiler:
     def access(self, access: Access) -> list[Operand]:
         """A tensor, with an indicator for each axis that no index runs over by itself."""
         name = access.tensor
+        if access.made is not None:
+            raise Undecidable(f"the closed form holds {access.made.function} of the inputs, which is not tabulated")
         if name.startswith(CONSTANT):
             raise Undecidable("the closed form holds a constant of the program")
         shape = [number(s, self.sizes) for axis in self.expression.tensors[name] for s in axis]

@@ -12,6 +12,7 @@ from jaxiom.sizes import Sizes
 
 if TYPE_CHECKING:
     from jaxiom.difference import Difference
+    from jaxiom.rules.balls import Ball
 
 
 @dataclass(frozen=True)
@@ -23,15 +24,16 @@ class Witness:
         inputs: name -> numpy array (integer variables: an int).
         leaf: which of several outputs, "" where there is one.
         index: the entry of the output.
-        lhs, rhs: the two exact values there, by the explicit interpreter on fractions.
+        lhs, rhs: the two exact values there, by the explicit interpreter on fractions; rigorous intervals, which are
+            apart, where a function's value is not rational.
         by_jax: what JAX gives there, computed when it is asked for.
     """
 
     sizes: Mapping[str, int]
     inputs: Mapping[str, Any]
     index: tuple[int, ...]
-    lhs: Fraction
-    rhs: Fraction
+    lhs: "Fraction | Ball"
+    rhs: "Fraction | Ball"
     by_jax: Callable[[], tuple[float, float]] = field(repr=False, compare=False)
     leaf: str = ""
 

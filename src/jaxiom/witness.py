@@ -13,12 +13,13 @@ from typing import Any
 import jax
 import numpy as np
 
-from jaxiom.errors import Undecidable
-from jaxiom.exact import Inputs, evaluate, random_inputs
+from jaxiom.errors import NoValue, Undecidable
+from jaxiom.exact import VARIED, Inputs, evaluate, random_inputs
 from jaxiom.polyhedra.form import Form, Term
+from jaxiom.polyhedra.opaque import Opaques
 from jaxiom.polyhedra.points import Point, least_point
 from jaxiom.polyhedra.world import World
-from jaxiom.rules.constants import CONSTANT
+from jaxiom.rules.balls import Ball
 from jaxiom.rules.effort import Effort, TooMuch
 from jaxiom.satisfying import satisfying, small_points
 from jaxiom.signature import Leaf, Signature
@@ -34,6 +35,7 @@ MOST_CHOICES = 200
 MOST_DRAWN = 8
 """How many inputs that satisfy the hypotheses are tried at given sizes."""
 NONE_FOUND = "no input was found that satisfies assume"
+MOST_SIZES = 4
 
 
 @dataclass(frozen=True)
@@ -50,23 +52,19 @@ class Suspect:
     degrees: Mapping[str, int]
 
 
-def suspects(world: World, regions: Sequence[Sequence[Term]], whole: frozenset[str]) -> list[Suspect]:
+def suspects(world: World, regions: Sequence[Sequence[Term]], signature: Signature) -> list[Suspect]:
     """A point for each monomial that is minimal under inclusion: with every other input zero, nothing else is left
-    there. Smallest first."""
-    found = []
+    there but what functions and constants of the program bring in. Smallest first."""
+    found, whole = [], signature.sizes.whole
+    inputs = frozenset(leaf.name for leaf in signature.leaves if isinstance(leaf.shape, Shape))
     for leaf, terms in enumerate(regions):
-        support = [variables(t) for t in terms]
-        for term in terms:
-            if not any(other < variables(term) for other in support):
-                alike = [t.monomial for t in terms if variables(t) == variables(term)]
-                degrees = {name: max(m.count(name) for m in alike) for name in variables(term)}
+        support = [inputs.intersection(t.monomial) for t in terms]
+        for term, mine in zip(terms, support, strict=True):
+            if not any(other < mine for other in support):
+                alike = [t.monomial for t, other in zip(terms, support, strict=True) if other == mine]
+                degrees = {name: max(m.count(name) for m in alike) for name in mine}
                 found.append(Suspect(leaf, term, least_point(world, term, whole), degrees))
     return sorted(found, key=lambda s: (s.point.total, tuple(s.point.sizes.values()), s.point.indices))
-
-
-def variables(term: Term) -> frozenset[str]:
-    """The inputs of a monomial; constants of the program are there in any case."""
-    return frozenset(t for t in term.monomial if not t.startswith(CONSTANT))
 
 
 def find_witness(
@@ -78,14 +76,16 @@ def find_witness(
     regions: Sequence[Sequence[Term]],
     orders: Mapping[str, Sequence[Sequence[int]]],
     leaves: Sequence[str],
+    opaques: Opaques,
 ) -> Witness:
-    """A witness, replayed by the explicit interpreter on fractions.
+    """A witness, replayed by the explicit interpreter: on fractions, or in intervals where functions are not rational.
 
     Raises:
-        Undecidable: the difference hangs on a constant of the program, or is too large to replay.
+        Undecidable: the difference hangs on a constant of the program or on functions, or is too large to replay.
     """
     effort = Effort(MOST_ENTRIES, MOST_PRODUCTS)
-    for suspect in suspects(world, regions, signature.sizes.whole):
+    found = suspects(world, regions, signature)
+    for suspect in found:
         sizes = dict(suspect.point.sizes)
         shapes = signature.shapes_at(sizes)
         candidates = candidate_inputs(suspect, world, len(forms[suspect.leaf].atoms), signature, shapes, orders)
@@ -100,9 +100,28 @@ def find_witness(
                 f"the difference is not zero, but its smallest witness at {sizes or 'the sizes given'} is too large to "
                 "replay exactly; put names for the sizes"
             ) from error
+    hangs_on = opaques.functions_of(t for terms in regions for term in terms for t in term.monomial)
+    if hangs_on:
+        at = [s.point.sizes for s in found]
+        witness = search_witness(lhs, rhs, signature, signature.sizes, leaves, at[:MOST_SIZES], varied)
+        if witness is not None:
+            return witness
     raise Undecidable(
-        "the difference is not zero as a formula, but no witness shows it: it hangs on a constant of the program"
+        "the difference is not zero as a formula, but no witness shows it: it hangs on "
+        + (opaque_reason(hangs_on) if hangs_on else "a constant of the program")
     )
+
+
+IN_WORDS = {"reciprocal": "1/x", "positive": "a comparison", "zero": "a comparison"}
+
+
+def opaque_reason(functions: Sequence[str]) -> str:
+    """Why a difference that hangs on functions stays open."""
+    names = ", ".join(dict.fromkeys(IN_WORDS.get(f, f) for f in functions))
+    reasons = [f"{names}, of which only f(A) = f(B) where A = B is used"]
+    reasons += ["not x·(1/x) = 1, which needs x to be other than 0"] if "reciprocal" in functions else []
+    reasons += ["not sqrt(x)·sqrt(x) = x, which needs x to be at least 0"] if "sqrt" in functions else []
+    return "; ".join(reasons)
 
 
 def candidate_inputs(
@@ -121,7 +140,7 @@ def candidate_inputs(
     for name in suspect.term.monomial:
         indices = suspect.point.indices[at : at + world.ranks[name]]
         at += world.ranks[name]
-        if not name.startswith(CONSTANT):
+        if name in by_name:
             where = array_index(by_name[name], indices, suspect.point.sizes, orders.get(name))
             places.setdefault(name, []).append(where)
     spots = [(name, where) for name, found in places.items() for where in dict.fromkeys(found)]
@@ -158,9 +177,13 @@ def replay(
     leaves: Sequence[str],
     effort: Effort | None = None,
 ) -> Witness | None:
-    """The first entry at which the two functions, retraced at these sizes, differ exactly; None where none does."""
+    """The first entry at which the two functions, retraced at these sizes, certainly differ; None where none does, or
+    where they have no value."""
     arguments = signature.arguments(sizes, inputs)
-    left, right = evaluate(lhs, arguments, effort=effort), evaluate(rhs, arguments, effort=effort)
+    try:
+        left, right = evaluate(lhs, arguments, effort=effort), evaluate(rhs, arguments, effort=effort)
+    except (NoValue, ZeroDivisionError):
+        return None
     for i, (a, b) in enumerate(zip(left, right, strict=True)):
         for index in map(tuple, np.argwhere(np.asarray(a != b, dtype=bool))[:1].tolist()):
             floats = {name: array.astype(np.float32) for name, array in inputs.items()}
@@ -168,7 +191,7 @@ def replay(
                 w.name: sizes[w.name] for w in map(attrgetter("shape"), signature.leaves) if isinstance(w, Whole)
             }
             by_jax = partial(jax_values, (lhs, rhs), signature, dict(sizes), floats, i, index)
-            left_value, right_value = (Fraction(str(+v[index])) for v in (a, b))
+            left_value, right_value = (v if isinstance(v, Ball) else Fraction(str(+v)) for v in (a[index], b[index]))
             return Witness(dict(sizes), shown, index, left_value, right_value, by_jax, leaves[i])
     return None
 
@@ -195,6 +218,11 @@ def draws(signature: Signature, sizes: Mapping[str, int], rng: random.Random) ->
         yield random_inputs(signature, sizes, rng)
     else:
         yield from itertools.islice(satisfying(signature, sizes, rng), MOST_DRAWN)
+
+
+def varied(signature: Signature, sizes: Mapping[str, int], rng: random.Random) -> Iterator[Inputs]:
+    """Random inputs of several kinds, for functions that are not defined everywhere."""
+    return (draw(signature, sizes, rng) for draw in VARIED)
 
 
 Draws = Callable[[Signature, Mapping[str, int], random.Random], Iterable[Inputs]]
@@ -243,10 +271,7 @@ def search_witness(
         if sum(map(prod, signature.shapes_at(point).values())) > SEARCHED:
             continue
         for inputs in draw(signature, point, rng):
-            try:
-                witness = replay(lhs, rhs, signature, point, inputs, leaves)
-            except ZeroDivisionError:  # a size that the sides leave out
-                continue
+            witness = replay(lhs, rhs, signature, point, inputs, leaves)
             if witness is not None:
                 return witness
     return None

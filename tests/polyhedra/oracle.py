@@ -1,9 +1,11 @@
 """Slow and obviously right: what forms and closed forms say at given sizes, by enumeration, in exact fractions."""
 
+import contextlib
 import itertools
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import partial
 from math import prod
 from typing import Any
 
@@ -15,12 +17,16 @@ from jax import lax
 
 from jaxiom.cases import Case, trace_cases
 from jaxiom.decide import Sides, interpret_sides
+from jaxiom.errors import NoValue
 from jaxiom.exact import evaluate
 from jaxiom.layers import conv
 from jaxiom.polyhedra.form import Form, Term
+from jaxiom.polyhedra.opaque import Opaques
 from jaxiom.polyhedra.polynomial import Polynomial
 from jaxiom.polyhedra.reading import Access, Condition, Expression, Summand, Summation
 from jaxiom.polyhedra.world import World
+from jaxiom.rules.balls import divide, precision
+from jaxiom.rules.balls import value as value_of
 from jaxiom.signature import Signature, read_signature
 
 Numbers = Mapping[str, int]
@@ -136,6 +142,10 @@ def holds(conditions: Sequence[Condition], sizes: Numbers, env: Mapping[int, int
 
 def entry(access: Access, sizes: Numbers, inputs: Arrays, env: Mapping[int, int]) -> Fraction:
     index = [value(e, sizes, env) for axis in access.indices for e in axis]
+    if access.made is not None:
+        at = {i: int(v) for i, v in enumerate(index)}
+        inside = [sum(evaluate_summand(s, sizes, inputs, at) for s in e.summands) for e in access.made.arguments]
+        return applied(access.made.function, inside)
     array = inputs[access.tensor]
     if not all(i.denominator == 1 and 0 <= i < n for i, n in zip(index, array.shape, strict=True)):
         return Fraction(0)
@@ -149,6 +159,32 @@ def small_numbers(shape: Sequence[int], seed: int) -> np.ndarray:
     for index in np.ndindex(*shape):
         made[index] = Fraction(int(rng.integers(1, 5)) * int(rng.choice((-1, 1))))
     return made
+
+
+def applications(world: World, opaques: Opaques, sizes: Numbers, inputs: Arrays) -> dict[str, np.ndarray]:
+    """Every opaque tensor at numbers: its function at the entries of its arguments, none where it has no value."""
+    found: dict[str, np.ndarray] = {}
+    for name, application in opaques.by_name.items():
+        known = {**inputs, **found}
+        shape = [int(s.evaluate(sizes)) for axis in application.axes for s in axis]
+        arguments = [evaluate_form(world, a, sizes, known).reshape(shape) for a in application.arguments]
+        found[name] = np.empty(shape, dtype=object)
+        for index in np.ndindex(*shape):
+            with contextlib.suppress(NoValue, ZeroDivisionError):
+                found[name][index] = applied(application.function, [a[index] for a in arguments])
+    return found
+
+
+def applied(function: str, arguments: Sequence[Any]) -> Any:
+    return PLAIN.get(function, partial(value_of, function))(*arguments)
+
+
+PLAIN: dict[str, Callable[..., Any]] = {
+    "reciprocal": lambda x: divide(1, x),
+    "abs": abs,
+    "positive": lambda x: int(x > 0),
+    "zero": lambda x: int(x == 0),
+}
 
 
 @dataclass(frozen=True)
@@ -167,7 +203,9 @@ class Read:
         """The outputs at numbers, by enumeration of the forms' sets. (An input is arbitrary: its merged axes are laid
         out in the order of factors that the interpreter chose.)"""
         laid = {name: factored(self.sides.tensors[name], sizes, array) for name, array in inputs.items()}
-        return [evaluate_form(self.sides.world, form, sizes, laid) for form in self.sides.differences]
+        with precision():
+            laid |= applications(self.sides.world, self.sides.opaques, sizes, laid)
+            return [evaluate_form(self.sides.world, form, sizes, laid) for form in self.sides.differences]
 
 
 def read_function(function: Callable[..., Any], shapes: Mapping[str, Any], given: str = "") -> Read:

@@ -6,12 +6,13 @@ together are separate sums, so a six-fold sum reads as a product of smaller ones
 
 import itertools
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import islpy as isl
 
 from jaxiom.errors import Undecidable
 from jaxiom.polyhedra.form import Form, Sizes, Term
+from jaxiom.polyhedra.opaque import is_opaque
 from jaxiom.polyhedra.polynomial import Polynomial, Variable, fully_affine, isl_text, lift
 from jaxiom.polyhedra.settle import SET
 from jaxiom.polyhedra.world import World
@@ -20,17 +21,18 @@ from jaxiom.polyhedra.zero import Row, rows
 
 @dataclass(frozen=True)
 class Access:
-    """A tensor at index expressions, grouped by its axes."""
+    """A tensor at index expressions, grouped by its axes; of an opaque tensor also what it is made of."""
 
     tensor: str
     indices: tuple[tuple[Polynomial, ...], ...]
+    made: "Made | None" = None
 
     @property
     def variables(self) -> frozenset[Variable]:
         return frozenset[Variable]().union(*(e.variables for axis in self.indices for e in axis))
 
     def substitute(self, values: Mapping[Variable, Polynomial]) -> "Access":
-        return Access(self.tensor, tuple(tuple(e.substitute(values) for e in axis) for axis in self.indices))
+        return replace(self, indices=tuple(tuple(e.substitute(values) for e in axis) for axis in self.indices))
 
 
 @dataclass(frozen=True)
@@ -82,6 +84,14 @@ class Expression:
         return sum(map(len, self.axes))
 
 
+@dataclass(frozen=True, eq=False)
+class Made:
+    """An opaque tensor as a function of closed forms over the same output indices."""
+
+    function: str
+    arguments: tuple[Expression, ...]
+
+
 def read(world: World, form: Form, terms: Sequence[Term], tensors: Mapping[str, tuple[Sizes, ...]]) -> Expression:
     """The closed form of terms of a form. `tensors` gives each input's axes."""
     found = itertools.chain.from_iterable(read_term(world, form, term, tensors) for term in terms)
@@ -89,11 +99,14 @@ def read(world: World, form: Form, terms: Sequence[Term], tensors: Mapping[str, 
 
 
 def natural(world: World, form: Form, term: Term, tensors: Mapping[str, tuple[Sizes, ...]]) -> isl.Set:
-    """What needs no saying: indices inside their tensors and the output, sizes as given."""
-    atoms = list(form.atoms)
+    """What needs no saying: indices inside their tensors and the output, sizes as given. (An opaque tensor is written
+    as what it is made of, so the indices that it has must be said.)"""
+    constraints, at = world.box(form.atoms), len(form.atoms)
     for name in term.monomial:
-        atoms += itertools.chain(*tensors[name])
-    return world.set(term.points.dim(SET), world.box(atoms)).intersect_params(world.domain)
+        atoms = list(itertools.chain(*tensors[name]))
+        constraints += [] if is_opaque(name) else world.box(atoms, at)
+        at += len(atoms)
+    return world.set(term.points.dim(SET), constraints).intersect_params(world.domain)
 
 
 def read_term(world: World, form: Form, term: Term, tensors: Mapping[str, tuple[Sizes, ...]]) -> Iterable[Summand]:

@@ -7,7 +7,8 @@ import sympy
 
 from jaxiom.errors import Unsupported
 from jaxiom.polyhedra.polynomial import Atom, Polynomial, Variable
-from jaxiom.polyhedra.reading import Access, Condition, Expression, Summand, Summation
+from jaxiom.polyhedra.reading import Access, Condition, Expression, Made, Summand, Summation
+from jaxiom.polyhedra.revealing import instance
 from jaxiom.polyhedra.writing import index_names, summed_names, taken_names
 
 ATOMS = {
@@ -15,6 +16,21 @@ ATOMS = {
     "mod": sympy.Mod,
     "max": sympy.Max,
     "min": sympy.Min,
+}
+
+
+FUNCTIONS: dict[str, Any] = {
+    **{name: getattr(sympy, name) for name in ("exp", "log", "sqrt", "tanh", "sin", "cos", "sinh", "cosh", "erf")},
+    **{name: getattr(sympy, name) for name in ("asin", "acos", "atan", "asinh", "acosh", "atanh", "digamma", "atan2")},
+    "exp2": lambda x: sympy.Pow(2, x),
+    "cbrt": lambda x: sympy.real_root(x, 3),
+    "erf_inv": sympy.erfinv,
+    "lgamma": lambda x: sympy.log(sympy.Abs(sympy.gamma(x))),
+    "pow": sympy.Pow,
+    "reciprocal": lambda x: 1 / x,
+    "abs": sympy.Abs,
+    "positive": lambda x: sympy.Piecewise((1, x > 0), (0, True)),
+    "zero": lambda x: sympy.Piecewise((1, sympy.Eq(x, 0)), (0, True)),
 }
 
 
@@ -64,9 +80,21 @@ class Writer:
         return sympy.Piecewise((body, sympy.And(*relations)), (0, True))
 
     def access(self, access: Access) -> sympy.Expr:
+        if access.made is not None:
+            return self.application(access, access.made)
         indices = [self.polynomial(e) for axis in access.indices for e in axis]
         base: Any = sympy.IndexedBase(access.tensor)
         return base[tuple(indices)] if indices else sympy.Symbol(access.tensor)
+
+    def application(self, access: Access, made: Made) -> sympy.Expr:
+        """A function of what stands at an index."""
+        known = {v: name for v, name in self.names.items() if isinstance(v, int)}
+        taken = set(self.names.values()).union(*map(taken_names, made.arguments))
+        inside = []
+        for argument in made.arguments:
+            summands = instance(argument, access, max(known, default=0) + 1)
+            inside.append(sympy.Add(*(Writer(summed_names(s, known, taken), s).summand() for s in summands)))
+        return FUNCTIONS.get(made.function, sympy.Function(made.function))(*inside)
 
     def summation(self, factor: Summation) -> Any:
         divided = divisibility(factor)

@@ -258,6 +258,18 @@ class World:
             found = found.intersect(self.condition(" or ".join(f"{v} = 1" for v, _ in powers) or "false"))
         return found
 
+    def sign(self, size: Polynomial) -> int | None:
+        """1 or -1 where a polynomial of sizes alone is above or below zero for all allowed sizes; None where that is
+        not known. With every size written 1 + s, s >= 0, it is where all coefficients have one sign, the constant too.
+        """
+        if not all(isinstance(v, str) for v in size.variables):
+            return None
+        if not all(self.domain.is_subset(self.condition(f"{v} >= 1")) for v in size.variables):
+            return None
+        shifted = size.substitute({v: Polynomial.variable(v) + 1 for v in size.variables})
+        signs = {c > 0 for c in shifted.terms.values()}
+        return None if len(signs) != 1 or not shifted.value else 1 if signs == {True} else -1
+
     def narrow(self, excluded: isl.Set, words: str) -> None:
         """Leave these sizes out of what the verdict holds for."""
         self.domain = self.domain.subtract(excluded).coalesce()

@@ -5,7 +5,8 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 
 from jaxiom.polyhedra.polynomial import Atom, Polynomial, Variable, all_names, lift
-from jaxiom.polyhedra.reading import Access, Expression, Summand, Summation
+from jaxiom.polyhedra.reading import Access, Expression, Made, Summand, Summation
+from jaxiom.polyhedra.revealing import instance
 
 OUTPUT_LETTERS = "pqrstuvyz"
 SUMMED_LETTERS = "ijlmabde"
@@ -114,6 +115,10 @@ class Text:
     def index(self, text: str) -> str:
         return text.replace(" ", "")
 
+    def application(self, function: str, arguments: Sequence[str]) -> str:
+        form = {"reciprocal": "1/({})", "abs": "|{}|", "positive": "[{} > 0]", "zero": "[{} = 0]", "pow": "({})^({})"}
+        return form.get(function, f"{function}({', '.join('{}' for _ in arguments)})").format(*arguments)
+
 
 class Latex(Text):
     """LaTeX."""
@@ -169,6 +174,26 @@ class Latex(Text):
     def index(self, text: str) -> str:
         return text
 
+    def application(self, function: str, arguments: Sequence[str]) -> str:
+        inside = ", ".join(arguments)
+        match function:
+            case "reciprocal":
+                return rf"\frac{{1}}{{{inside}}}"
+            case "sqrt":
+                return rf"\sqrt{{{inside}}}"
+            case "abs":
+                return rf"\left| {inside} \right|"
+            case "pow":
+                return rf"{self.parenthesise(arguments[0])}^{{{arguments[1]}}}"
+            case "positive" | "zero":
+                return rf"\left[ {inside} {'>' if function == 'positive' else '='} 0 \right]"
+        name = rf"\{function}" if function in COMMANDS else rf"\operatorname{{{plain(function).replace('_', ' ')}}}"
+        return name + self.parenthesise(inside)
+
+
+COMMANDS = frozenset(["exp", "log", "sin", "cos", "tanh", "sinh", "cosh"])
+"""Functions that LaTeX has a command for."""
+
 
 def first_positive(value: Polynomial) -> Polynomial | None:
     """The first term with a positive coefficient, in the order of writing; a number only where there is no other."""
@@ -185,10 +210,14 @@ def write(expression: Expression, style: Text) -> str:
     """The closed form: summands with their signs."""
     if not expression.summands:
         return style.zero
-    outputs = index_names(expression)
+    return write_sum(expression.summands, index_names(expression), taken_names(expression), style)
+
+
+def write_sum(summands: Sequence[Summand], outputs: Mapping[int, str], taken: set[str], style: Text) -> str:
+    """Summands with their signs."""
     parts: list[str] = []
-    for summand in expression.summands:
-        negative, body = write_summand(summand, outputs, taken_names(expression), style)
+    for summand in summands:
+        negative, body = write_summand(summand, outputs, taken, style)
         sign = ("-" if negative else "") if not parts else (" - " if negative else " + ")
         parts.append(sign + body)
     return "".join(parts)
@@ -265,11 +294,21 @@ def write_factor(factor: Summation, summand: Summand, names: Mapping[Variable, s
 
 
 def write_access(access: Access, names: Mapping[Variable, str], style: Text) -> str:
+    if access.made is not None:
+        return write_application(access, access.made, names, style)
     indices = []
     for axis in access.indices:
         written = [style.index(style.polynomial(e, names)) for e in axis]
         indices.append(written[0] if len(written) == 1 else style.group(written) if written else "0")
     return style.access(access.tensor, indices)
+
+
+def write_application(access: Access, made: Made, names: Mapping[Variable, str], style: Text) -> str:
+    """A function of what stands at an index: exp(x[i + 1])."""
+    known = {v: name for v, name in names.items() if isinstance(v, int)}
+    taken = set(names.values()).union(*map(taken_names, made.arguments))
+    inside = [instance(e, access, max(known, default=0) + 1) for e in made.arguments]
+    return style.application(made.function, [write_sum(s, known, taken, style) or style.zero for s in inside])
 
 
 def vanishing(expression: Expression) -> list[str]:

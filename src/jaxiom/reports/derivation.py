@@ -23,7 +23,8 @@ from jaxiom.polyhedra.axes import plus
 from jaxiom.polyhedra.equality import simplest
 from jaxiom.polyhedra.form import Form, Missing, Sizes, tensor
 from jaxiom.polyhedra.polynomial import Atom, Polynomial
-from jaxiom.polyhedra.reading import Expression, read
+from jaxiom.polyhedra.reading import Expression
+from jaxiom.polyhedra.revealing import read_all
 from jaxiom.polyhedra.world import World, budget
 from jaxiom.polyhedra.writing import letters
 from jaxiom.reports.notation import (
@@ -203,7 +204,9 @@ class Deriving(Table[Named]):
             if form.atoms == result.atoms and form.terms == result.terms:
                 return replace(operand, form=replace(operand.form, axes=result.axes))
         name, world = next(self.pool), self.frame.world
-        expression = tidy(world, read(world, result, result.terms, {**tensors, **self.frame.constants}))
+        expression = tidy(
+            world, read_all(world, self.frame.opaques, result, result.terms, {**tensors, **self.frame.constants})
+        )
         letters_of = Names.of(expression, [*self.taken, name])
         shape = [self.frame.size(d) for d in shape_of(equation.outvars[at])]
         self.lines.append(
@@ -300,7 +303,9 @@ class Attempt:
 
     def expression(self, form: Form) -> Expression:
         tensors = {internal(i, name): axes for i, (name, axes) in enumerate(self.axes.items())}
-        return tidy(self.world, read(self.world, form, simplest(self.world, form), {**tensors, **self.rules.constants}))
+        known = {**tensors, **self.rules.constants}
+        terms = simplest(self.world, form)
+        return tidy(self.world, read_all(self.world, self.rules.opaques, form, terms, known))
 
     def composed(self, form: Form) -> Pieces:
         expression = self.expression(form)

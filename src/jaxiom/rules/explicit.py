@@ -11,6 +11,7 @@ from jax.extend.core import primitives as prims
 
 from jaxiom.interpret import Rule, Table
 from jaxiom.rules import explicit_arithmetic as arithmetic
+from jaxiom.rules import explicit_functions as functions
 from jaxiom.rules import explicit_moves as moves
 from jaxiom.rules import explicit_sums as sums
 from jaxiom.rules.explicit_entries import check, literal
@@ -54,6 +55,8 @@ RULES: dict[Primitive, Rule] = {
     lax.shift_left_p: arithmetic.shift_left,
     lax.shift_right_logical_p: arithmetic.shift_right_logical,
     lax.shift_right_arithmetic_p: arithmetic.shift_right_arithmetic,
+    # functions whose values are not rational: in intervals, on numbers
+    **functions.RULES,
     # moves
     lax.copy_p: moves.identity,
     prims.stop_gradient_p: moves.identity,

@@ -9,6 +9,8 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxiom.interpret import Step
+from jaxiom.rules import balls
+from jaxiom.rules.balls import Ball, divide, larger, same, smaller
 from jaxiom.rules.explicit_entries import (
     Missing,
     Number,
@@ -19,6 +21,7 @@ from jaxiom.rules.explicit_entries import (
     is_float,
     is_integer,
     number,
+    value,
 )
 
 
@@ -58,10 +61,15 @@ def power(step: Step, base: Any, exponent: int) -> Any:
         return 1
     if exponent > 0:
         return base**exponent
-    divisor = number(step, base)
-    if divisor == 0:
+    return quotient(step, 1, base**-exponent)
+
+
+def quotient(step: Step, left: Any, right: Any) -> Any:
+    """Of reals, exact where both are."""
+    divisor = value(step, right)
+    if not isinstance(divisor, Ball) and divisor == 0:
         raise zero_division(step)
-    return Fraction(1) / divisor**-exponent
+    return divide(left, divisor) if left else 0
 
 
 def integer_pow(step: Step, operand: np.ndarray, *, y: int) -> np.ndarray:
@@ -72,14 +80,16 @@ def integer_pow(step: Step, operand: np.ndarray, *, y: int) -> np.ndarray:
 
 
 def pow_(step: Step, base: np.ndarray, exponent: np.ndarray) -> np.ndarray:
-    """Exact where the exponents are whole numbers, as `x ** 2.0` writes them."""
-    finite(step, base)
+    """Exact where the exponents are whole numbers, as `x ** 2.0` writes them; letters take no others."""
+    finite(step, base, exponent)
 
     def entry(b: Any, e: Any) -> Any:
-        whole = number(step, e)
-        if whole != int(whole) or (whole < 0 and not is_float(step.ins[0])):
-            raise step.refuse(f"a power with the exponent {whole} is not exact")
-        return power(step, b, int(whole))
+        raised = value(step, e)
+        if isinstance(raised, Ball) or raised != int(raised):
+            return balls.value("pow", value(step, b), raised)
+        if raised < 0 and not is_float(step.ins[0]):
+            raise step.refuse(f"an integer to the power {raised} is not an integer")
+        return power(step, b, int(raised))
 
     return elementwise(entry, base, exponent)
 
@@ -93,11 +103,8 @@ def div(step: Step, left: np.ndarray, right: np.ndarray) -> np.ndarray:
     finite(step, left)
 
     def entry(a: Any, b: Any) -> Any:
-        divisor = number(step, b)
-        if divisor == 0:
-            raise zero_division(step)
-        quotient = a * (Fraction(1) / divisor) if a else 0
-        return quotient if is_float(step.ins[0]) else toward_zero(quotient)
+        found = quotient(step, a, b)
+        return found if is_float(step.ins[0]) else toward_zero(found)
 
     return elementwise(entry, left, right)
 
@@ -123,20 +130,29 @@ def by_numbers(function: Callable[..., Any]) -> Callable[..., np.ndarray]:
     return rule
 
 
+def by_values(function: Callable[..., Any]) -> Callable[..., np.ndarray]:
+    """The same where intervals will do."""
+
+    def rule(step: Step, *operands: np.ndarray) -> np.ndarray:
+        return elementwise(lambda *entries: function(*(value(step, e) for e in entries)), *operands)
+
+    return rule
+
+
 # Fraction and int compare exactly; abs, max and min of exact numbers are exact.
-eq = by_numbers(lambda a, b: a == b)
-ne = by_numbers(lambda a, b: a != b)
-lt = by_numbers(lambda a, b: a < b)
-le = by_numbers(lambda a, b: a <= b)
-gt = by_numbers(lambda a, b: a > b)
-ge = by_numbers(lambda a, b: a >= b)
-max_ = by_numbers(max)
-min_ = by_numbers(min)
-abs_ = by_numbers(abs)
-sign = by_numbers(lambda a: (a > 0) - (a < 0))
+eq = by_values(same)
+ne = by_values(lambda a, b: not same(a, b))
+lt = by_values(lambda a, b: a < b)
+le = by_values(lambda a, b: a <= b)
+gt = by_values(lambda a, b: a > b)
+ge = by_values(lambda a, b: a >= b)
+max_ = by_values(larger)
+min_ = by_values(smaller)
+abs_ = by_values(abs)
+sign = by_values(balls.sign)
 floor = by_numbers(math.floor)
 ceil = by_numbers(math.ceil)
-clamp = by_numbers(lambda low, a, high: min(max(a, low), high))
+clamp = by_values(lambda low, a, high: smaller(larger(a, low), high))
 
 
 def half_away_from_zero(value: Number) -> int:

@@ -2,7 +2,8 @@
 
 An array is a numpy array of objects. Its entries mean real numbers, integers or truth values *exactly*:
 
-- real dtypes: Python ints and Fractions (never floats), or `Lettered`, polynomials in letters;
+- real dtypes: Python ints and Fractions (never floats), `Lettered`, polynomials in letters, or `Ball`s, intervals that
+  hold what is not rational;
 - integer dtypes: Python ints, which do not wrap;
 - bool: Python bools;
 - `Missing`, for what is no real number: it can be moved about and left behind by a `where`, and nothing else.
@@ -19,6 +20,7 @@ import numpy as np
 from jaxiom.errors import InternalDisagreement, Unsupported
 from jaxiom.interpret import Step
 from jaxiom.lettered import Lettered
+from jaxiom.rules.balls import Ball
 
 Number = int | Fraction
 
@@ -83,7 +85,14 @@ def number(step: Step, entry: Any) -> Number:
         return entry.constant
     if isinstance(entry, Missing):
         raise not_real(step, entry)
+    if isinstance(entry, Ball):
+        raise step.refuse(f"it asks for an exact number, and all that is known of {entry} is an interval")
     return entry
+
+
+def value(step: Step, entry: Any) -> "Number | Ball":
+    """The entry as a number or an interval, where letters will not do."""
+    return entry if isinstance(entry, Ball) else number(step, entry)
 
 
 def shown(entry: Lettered, limit: int = 60) -> str:
@@ -125,7 +134,7 @@ def check(step: Step, value: Any, aval: Any) -> None:
         raise InternalDisagreement(f"{where} is no array of exact entries")
     if value.shape != tuple(aval.shape):
         raise InternalDisagreement(f"{where} has the shape {value.shape}, JAX's {tuple(aval.shape)}")
-    allowed = (bool,) if is_bool(aval) else (int,) if is_integer(aval) else (int, Fraction, Lettered)
+    allowed = (bool,) if is_bool(aval) else (int,) if is_integer(aval) else (int, Fraction, Lettered, Ball)
     strange = kinds(value) - {*allowed, Missing}
     if strange:
         raise InternalDisagreement(f"{where} holds {', '.join(map(str, strange))} where JAX has {aval.dtype}")

@@ -11,8 +11,9 @@ import numpy as np
 from jax.lax import GatherScatterMode
 
 from jaxiom.interpret import Rule, Step
+from jaxiom.rules.balls import larger, smaller
 from jaxiom.rules.effort import spend
-from jaxiom.rules.explicit_entries import Missing, array, elementwise, finite, is_bool, is_float, number
+from jaxiom.rules.explicit_entries import Missing, array, elementwise, finite, is_bool, is_float, value
 from jaxiom.rules.explicit_moves import box, clamped, inside, outside, padded, window_start
 
 Combine = Callable[[Any, Any], Any]
@@ -33,7 +34,7 @@ def fold(step: Step, entries: Sequence[Any], combine: Combine) -> Any:
     """The entries' maximum (minimum, conjunction, ...). Of no entries it is what JAX says with an infinity."""
     result: Any = Missing(f"the {step.primitive} of nothing")
     for at, entry in enumerate(entries):
-        result = combine(result, number(step, entry)) if at else number(step, entry)
+        result = combine(result, value(step, entry)) if at else value(step, entry)
     return result
 
 
@@ -57,7 +58,7 @@ def reduction(combine: Combine) -> Rule:
     return rule
 
 
-reduce_max, reduce_min = reduction(max), reduction(min)
+reduce_max, reduce_min = reduction(larger), reduction(smaller)
 
 
 def arg(combine: Combine) -> Rule:
@@ -65,7 +66,7 @@ def arg(combine: Combine) -> Rule:
 
     def rule(step: Step, operand: np.ndarray, *, axes: Sequence[int], index_dtype: Any) -> np.ndarray:
         def position(entries: Sequence[Any]) -> int:
-            values = [number(step, entry) for entry in entries]
+            values = [value(step, entry) for entry in entries]
             return values.index(fold(step, values, combine))
 
         return along(operand, axes, position)
@@ -107,8 +108,8 @@ def cumulative(combine: Callable[[Step], Combine]) -> Rule:
 
 cumsum = cumulative(lambda step: lambda a, b: a + b)
 cumprod = cumulative(lambda step: lambda a, b: a * b)
-cummax = cumulative(lambda step: lambda a, b: max(number(step, a), number(step, b)))
-cummin = cumulative(lambda step: lambda a, b: min(number(step, a), number(step, b)))
+cummax = cumulative(lambda step: lambda a, b: larger(value(step, a), value(step, b)))
+cummin = cumulative(lambda step: lambda a, b: smaller(value(step, a), value(step, b)))
 
 
 def check_contraction(step: Step, preferred_element_type: Any) -> None:
@@ -286,7 +287,7 @@ def window_extremum(combine: Combine) -> Rule:
     return rule
 
 
-reduce_window_max, reduce_window_min = window_extremum(max), window_extremum(min)
+reduce_window_max, reduce_window_min = window_extremum(larger), window_extremum(smaller)
 
 
 def scattering(combine: Combine, overwrites: bool = False) -> Rule:

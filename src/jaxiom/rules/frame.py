@@ -12,6 +12,7 @@ from jaxiom.errors import InternalDisagreement, Undecidable, Unsupported
 from jaxiom.interpret import Step
 from jaxiom.polyhedra.axes import atomic, product
 from jaxiom.polyhedra.form import Form, Missing, Sizes, linear, scalar
+from jaxiom.polyhedra.opaque import Opaques
 from jaxiom.polyhedra.polynomial import Polynomial, fully_affine
 from jaxiom.polyhedra.world import World
 from jaxiom.rules.constants import CONSTANT, constant_form, literal_number
@@ -34,7 +35,8 @@ class Frame:
         scope: what JAX's symbols for the sizes stand for.
         simplest_rationals: read a float as the simplest rational within half an ulp.
         constants: the axes of the constant arrays that became tensors.
-        read_as: how numbers were read, where a reader may have meant others.
+        read_as: how numbers were read, where a reader may have meant others, and what functions take for granted.
+        opaques: the applications of functions met so far.
     """
 
     world: World
@@ -42,6 +44,7 @@ class Frame:
     simplest_rationals: bool = False
     constants: dict[str, tuple[Sizes, ...]] = field(default_factory=dict)
     read_as: dict[str, None] = field(default_factory=dict)
+    opaques: Opaques = field(default_factory=Opaques)
 
     @property
     def notes(self) -> tuple[str, ...]:

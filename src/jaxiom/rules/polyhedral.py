@@ -11,6 +11,9 @@ from jaxiom.interpret import Table
 from jaxiom.polyhedra.form import Form
 from jaxiom.rules import polyhedral_addresses as addresses
 from jaxiom.rules import polyhedral_arithmetic as arithmetic
+from jaxiom.rules import polyhedral_choices as choices
+from jaxiom.rules import polyhedral_division as division
+from jaxiom.rules import polyhedral_functions as functions
 from jaxiom.rules import polyhedral_indices as indices
 from jaxiom.rules import polyhedral_moves as moves
 from jaxiom.rules import polyhedral_sums as sums
@@ -25,7 +28,8 @@ RULES = {
     "neg": arithmetic.neg,
     "div": indices.div,
     "square": arithmetic.square,
-    "integer_pow": arithmetic.integer_pow,
+    "integer_pow": division.integer_pow,
+    **functions.RULES,
     "convert_element_type": arithmetic.convert_element_type,
     "dim_as_value": arithmetic.dim_as_value,
     "copy": arithmetic.identity,
@@ -45,24 +49,24 @@ RULES = {
     "stack": moves.stack,
     "tile": moves.tile,
     "iota": indices.iota,
-    "eq": indices.comparison("="),
-    "ne": indices.comparison("!="),
-    "lt": indices.comparison("<"),
-    "le": indices.comparison("<="),
-    "gt": indices.comparison(">"),
-    "ge": indices.comparison(">="),
-    "and": indices.logic(isl.Set.intersect),
-    "or": indices.logic(isl.Set.union),
-    "xor": indices.logic(lambda a, b: a.union(b).subtract(a.intersect(b))),
-    "not": indices.logical_not,
-    "max": indices.whole_number("_v = max(_a0, _a1)"),
-    "min": indices.whole_number("_v = min(_a0, _a1)"),
+    "eq": choices.comparison("="),
+    "ne": choices.comparison("!="),
+    "lt": choices.comparison("<"),
+    "le": choices.comparison("<="),
+    "gt": choices.comparison(">"),
+    "ge": choices.comparison(">="),
+    "and": choices.logic(isl.Set.intersect),
+    "or": choices.logic(isl.Set.union),
+    "xor": choices.logic(lambda a, b: a.union(b).subtract(a.intersect(b))),
+    "not": choices.logical_not,
+    "max": indices.extremum("_v = max(_a0, _a1)", functions.larger),
+    "min": indices.extremum("_v = min(_a0, _a1)", functions.smaller),
     "rem": indices.by_number(indices.remainder),
     "sign": indices.sign,
     "clamp": indices.clamp,
-    "select_n": indices.select_n,
-    "reduce_and": indices.reduce_and,
-    "reduce_or": indices.reduce_or,
+    "select_n": choices.select_n,
+    "reduce_and": choices.reduce_and,
+    "reduce_or": choices.reduce_or,
     "reduce_max": indices.reduce_max,
     "reduce_min": indices.reduce_min,
     "argmax": indices.argmax,

@@ -1,19 +1,14 @@
 """The polyhedral rules of arithmetic."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Any
 
-import islpy as isl
 import jax.numpy as jnp
 import numpy as np
 
-from jaxiom.errors import Undecidable
 from jaxiom.interpret import Step
-from jaxiom.polyhedra.axes import finer, plus, product, refactor
-from jaxiom.polyhedra.equality import collect, regions
-from jaxiom.polyhedra.form import Form, Missing, Term, join, scalar, spread
-from jaxiom.polyhedra.polynomial import Atom, Polynomial, isl_text
+from jaxiom.polyhedra.axes import finer, plus, refactor
+from jaxiom.polyhedra.form import Form, Missing, join, scalar, spread
 from jaxiom.rules.frame import Frame, equal, kind_of
 
 
@@ -70,70 +65,6 @@ def square(on: Frame, step: Step, a: Form) -> Form:
     return times(on, a, a)
 
 
-def integer_pow(on: Frame, step: Step, a: Form, *, y: int) -> Form:
-    if y < 0:
-        return reciprocal(on, step, integer_pow(on, step, a, y=-y))
-    result = spread(on.world, scalar(on.world, 1), a.axes, ())
-    for _ in range(y):
-        result = times(on, result, a)
-    return result
-
-
-def div(on: Frame, step: Step, a: Form, b: Form) -> Form:
-    a, b = match(on, step, a, b)
-    return times(on, a, reciprocal(on, step, b))
-
-
-def reciprocal(on: Frame, step: Step, b: Form) -> Form:
-    """1 / b where b is a number, a size, or a polynomial of indices that isl proves nonzero."""
-    if any(t.monomial for t in b.terms):
-        raise step.refuse("division by a tensor that depends on the inputs")
-    count = len(b.atoms)
-    cells = regions(on.world, count, (), collect(on.world, count, b.terms))
-    zero = on.world.set(count, on.world.box(b.atoms)).intersect_params(on.world.domain)
-    for cell in cells:
-        zero = zero.subtract(
-            cell.points.project_out(isl.dim_type.set, count, cell.points.dim(isl.dim_type.set) - count)
-        )
-    if not zero.is_empty():
-        if count:
-            raise step.refuse("division by a tensor that is zero somewhere")
-        on.world.narrow(zero.params(), f"not {described(zero.params(), on.world.domain)}")
-    return replace(b, terms=tuple(inverse(on, step, cell) for cell in cells))
-
-
-def described(excluded: isl.Set, domain: isl.Set) -> str:
-    """A set of sizes in words."""
-    return str(excluded.gist(domain)).split(":", 1)[-1].strip(" {}") or "any size"
-
-
-def inverse(on: Frame, step: Step, term: Term) -> Term:
-    """One case of a divisor, inverted; the sizes at which it is zero are left out."""
-    divisor = term.weight
-    numerator = product(list(term.divisors))
-    if divisor.is_constant:
-        return replace(term, weight=numerator * (1 / divisor.value), divisors=())
-    exclude_zeros(on, step, term.points, divisor)
-    return replace(term, weight=numerator, divisors=(divisor,))
-
-
-def exclude_zeros(on: Frame, step: Step, points: isl.Set, divisor: Polynomial) -> None:
-    """Leave out the sizes at which a divisor is zero: x·(n-1)/(n-1) = x is no theorem at n = 1."""
-    positions = [v for v in divisor.variables if isinstance(v, int)]
-    if positions:
-        if divisor.is_affine:
-            text = isl_text(divisor * divisor.denominator)
-            zero = points.intersect(on.world.set(points.dim(isl.dim_type.set), [f"{text} = 0"]))
-            if zero.is_empty():
-                return
-        raise Undecidable(f"{step.primitive} at {step.line} divides by {divisor}, which may be zero")
-    zeros = on.world.zeros(divisor)
-    if zeros is None:
-        raise Undecidable(f"{step.primitive} at {step.line} divides by {divisor}: whether that can be 0 is not affine")
-    if not zeros.is_empty():
-        on.world.narrow(zeros, not_zero(divisor))
-
-
 def convert_element_type(on: Frame, step: Step, x: Form, *, new_dtype: Any, weak_type: bool, sharding: Any) -> Form:
     # weak_type only steers JAX's promotion, which has happened.
     step.expect(sharding=(sharding, None))
@@ -153,12 +84,3 @@ def convert_element_type(on: Frame, step: Step, x: Form, *, new_dtype: Any, weak
 
 def dim_as_value(on: Frame, step: Step, *, dim: Any) -> Form:
     return scalar(on.world, on.size(dim))
-
-
-def not_zero(size: Polynomial) -> str:
-    """`size != 0` in words, solved where it is about one size."""
-    if len(size.variables) == 1 and size.is_affine and not any(isinstance(v, Atom) for v in size.variables):
-        (name,) = size.variables
-        return f"{name} != {-size.value / size.by_powers_of(name)[1].value}"
-    above = Polynomial({powers: c for powers, c in size.terms.items() if c > 0})
-    return f"{above} != {above - size}"

@@ -1,28 +1,23 @@
-"""The polyhedral rules of index tensors and conditions, of selections by them, and of sums over windows."""
+"""The polyhedral rules of index tensors, of their maxima, and of sums over windows."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import islpy as isl
 
-from jaxiom.errors import Undecidable
 from jaxiom.interpret import Rule, Step
-from jaxiom.polyhedra.axes import finer, plus, refactor
-from jaxiom.polyhedra.form import Form, Missing, join, scalar
+from jaxiom.polyhedra.axes import finer, refactor
+from jaxiom.polyhedra.form import Form, join, scalar
 from jaxiom.polyhedra.graphs import (
-    common_scale,
     compute,
-    condition,
-    everywhere,
-    from_condition,
     from_graph,
     graph,
-    restrict,
 )
 from jaxiom.polyhedra.polynomial import Polynomial, isl_text
 from jaxiom.polyhedra.settle import SET, as_map
 from jaxiom.polyhedra.world import names
-from jaxiom.rules import polyhedral_arithmetic as arithmetic
+from jaxiom.rules import polyhedral_division as division
+from jaxiom.rules import polyhedral_functions as functions
 from jaxiom.rules.frame import Frame, Names, equal, kind_of, split
 from jaxiom.rules.polyhedral_arithmetic import match
 
@@ -53,24 +48,14 @@ def common(on: Frame, step: Step, a: Form, b: Form) -> tuple[Form, Form]:
     return refactor(on.world, a, axes), refactor(on.world, b, axes)
 
 
-def comparison(relation: str) -> Rule:
-    """A comparison of index tensors: the set on which it holds."""
+def extremum(relation: str, of_reals: Rule) -> Rule:
+    """A maximum or minimum of two index tensors, or of two real ones."""
 
     def rule(on: Frame, step: Step, a: Form, b: Form) -> Form:
         a, b = common(on, step, a, b)
-        scale = common_scale(on.world, [a, b])
-        held = compute(on.world, [a, b], f"_a0 {relation} _a1 and _v = 1", scale)
-        return from_condition(a.axes, held.project_out(SET, len(a.atoms), 1))
-
-    return rule
-
-
-def whole_number(relation: str) -> Rule:
-    """A function of index tensors of two arguments; of real ones it is refused."""
-
-    def rule(on: Frame, step: Step, a: Form, b: Form) -> Form:
+        if kind_of(step.ins[0].dtype) == "real":
+            return of_reals(on, step, a, b)
         refuse_unless(step, "int")
-        a, b = common(on, step, a, b)
         return from_graph(on.world, a.axes, compute(on.world, [a, b], relation))
 
     return rule
@@ -100,103 +85,28 @@ def remainder(d: int) -> str:
 
 def div(on: Frame, step: Step, a: Form, b: Form) -> Form:
     """Division: of reals exact, of index tensors rounding towards zero."""
-    return (
-        by_number(quotient)(on, step, a, b) if kind_of(step.ins[0].dtype) == "int" else arithmetic.div(on, step, a, b)
-    )
+    return by_number(quotient)(on, step, a, b) if kind_of(step.ins[0].dtype) == "int" else division.div(on, step, a, b)
 
 
 def sign(on: Frame, step: Step, a: Form) -> Form:
+    if kind_of(step.ins[0].dtype) == "real":
+        return functions.sign(on, step, a)
     refuse_unless(step, "int")
     relation = "(_a0 > 0 and _v = 1) or (_a0 = 0 and _v = 0) or (_a0 < 0 and _v = -1)"
     return from_graph(on.world, a.axes, compute(on.world, [a], relation))
 
 
 def clamp(on: Frame, step: Step, low: Form, a: Form, high: Form) -> Form:
-    refuse_unless(step, "int")
     low, high = (match_scalar(on, f, a) for f in (low, high))
+    if kind_of(step.ins[0].dtype) == "real":
+        return functions.smaller(on, step, functions.larger(on, step, a, low), high)
+    refuse_unless(step, "int")
     relation = "_v = min(max(_a1, _a0), _a2)"  # in this order: the upper bound wins where the bounds cross
     return from_graph(on.world, a.axes, compute(on.world, [low, a, high], relation))
 
 
 def match_scalar(on: Frame, bound: Form, like: Form) -> Form:
     return bound if bound.axes else join(on.world, like.axes, [bound], lambda g: [])
-
-
-def logic(combine: Callable[[isl.Set, isl.Set], isl.Set]) -> Rule:
-    """Boolean logic of conditions."""
-
-    def rule(on: Frame, step: Step, a: Form, b: Form) -> Form:
-        refuse_unless(step, "bool")
-        a, b = common(on, step, a, b)
-        nowhere = everywhere(on.world, a.axes)
-        nowhere = nowhere.subtract(nowhere)
-        held = [condition(f) or nowhere for f in (a, b)]
-        return from_condition(a.axes, combine(*held))
-
-    return rule
-
-
-def logical_not(on: Frame, step: Step, a: Form) -> Form:
-    refuse_unless(step, "bool")
-    held = condition(a)
-    full = everywhere(on.world, a.axes)
-    return from_condition(a.axes, full if held is None else full.subtract(held))
-
-
-def select_n(on: Frame, step: Step, which: Form, *cases: Form) -> Form:
-    """A choice by a condition on indices, or by an index. NaN may stand in a case that is never chosen."""
-    known = [case for case in cases if not isinstance(case, Missing)]
-    if not known:
-        return cases[0]
-    axes = list(known[0].axes)
-    for other in known:
-        axes = [finer(on.world, x, y) for x, y in zip(axes, other.axes, strict=True)]
-    if not which.axes and axes:
-        which = join(on.world, axes, [which], lambda g: [])
-    where = chosen(on, step, refactor(on.world, which, axes), len(cases))
-    result: Form | None = None
-    for case, here in zip(cases, where, strict=True):
-        if isinstance(case, Missing):
-            if not here.is_empty():
-                raise Undecidable(f"{step.primitive} at {step.line} may choose NaN or infinity")
-            continue
-        part = restrict(on.world, refactor(on.world, case, axes), here)
-        result = part if result is None else plus(on.world, result, part)
-    assert result is not None
-    return result
-
-
-def chosen(on: Frame, step: Step, which: Form, count: int) -> list[isl.Set]:
-    """Where each of the cases is chosen."""
-    full = everywhere(on.world, which.axes)
-    if kind_of(step.ins[0].dtype) == "bool":
-        held = condition(which)
-        true = full.subtract(full) if held is None else held
-        return [full.subtract(true), true]
-    points = graph(on.world, which)
-    at = points.dim(SET) - 1
-    if not points.is_subset(on.world.set(at + 1, [f"0 <= _{at} < {count}"])):
-        raise Undecidable(f"{step.primitive} at {step.line} may choose by an index that is none of its {count} cases")
-    return [points.intersect(on.world.set(at + 1, [f"_{at} = {k}"])).project_out(SET, at, 1) for k in range(count)]
-
-
-def reduced_condition(every: bool) -> Rule:
-    """Whether a condition holds everywhere, or somewhere, along axes."""
-
-    def rule(on: Frame, step: Step, x: Form, *, axes: Sequence[int]) -> Form:
-        refuse_unless(step, "bool")
-        kept = [i for i in range(len(x.axes)) if i not in axes]
-        order = [p for i in kept for p in x.positions(i)]
-        full = everywhere(on.world, x.axes)
-        held = condition(x) or full.subtract(full)
-        some = on.world.rearrange(full.subtract(held) if every else held, order)
-        outer = [x.axes[i] for i in kept]
-        return from_condition(outer, everywhere(on.world, outer).subtract(some) if every else some)
-
-    return rule
-
-
-reduce_and, reduce_or = reduced_condition(True), reduced_condition(False)
 
 
 def extreme_along(on: Frame, x: Form, axes: Sequence[int], largest: bool) -> isl.Set:
