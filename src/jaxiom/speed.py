@@ -1,6 +1,7 @@
 """Speed against the bare convolutions: interleaved medians of one run, on a layer that is projected.
 
-The bare two sides are conv(X, (W - mean) Q) and (conv(X, W) - mean) Q, each jitted. Over their time: the drift with the
+The two sides are conv(X, (W - mean) Q) and (conv(X, W) - mean) Q, each jitted. Bare, each is the faster of two forms,
+XLA's convolution and a sum of shifted products. Over their time: both sides as convolutions and the drift with the
 closed form's prediction, the rounding bound with its judgement, and the exact check to 2^-60. The rate of the plain
 matrix product of the same shape is taken in the same rounds, so that a noisy machine meets all of them.
 """
@@ -10,6 +11,7 @@ import statistics
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import jax
@@ -30,8 +32,11 @@ SMALL = LAYER | {"c": 32, "f": 32, "k": 24}
 SHAPES = {"X": "n h w c", "W": "kh kw c f", "Q": "f k"}
 FITS = "h >= kh, w >= kw"
 PADDINGS = ("SAME", "VALID")
-SIDES, BOUND, EXACT = "both sides, drift and prediction", "rounding bound, judged", "exact check to 2^-60"
+SIDES, BOUND = "both sides, drift and prediction", "rounding bound, judged"
+EXACT = "exact check to 2^-60, compiling too"
+CONVOLUTION, SHIFTED = "convolution", "shifted products"
 
+Convolve = Callable[..., Array]
 Timed = Mapping[str, Callable[[], Any]]
 Progress = Callable[[str, int, int], None]
 
@@ -42,9 +47,11 @@ class Speed:
 
     Attributes:
         sizes, dtype, padding, device, rounds: what was timed.
-        seconds: medians by name: lhs, rhs, drift, bounds, judge, product (the plain matrix product), exact.
+        seconds: medians by name: lhs, rhs (as convolutions, and as shifted products), drift, bounds, judge, product
+            (the plain matrix product), exact.
+        forms: the faster form of lhs and of rhs: the bare sides.
         ratios: over the bare two sides.
-        gflops: rates of lhs, rhs and the plain product; multiplications with padding count.
+        gflops: rates of the bare lhs and rhs and of the plain product; multiplications with padding count.
     """
 
     sizes: Mapping[str, int]
@@ -53,6 +60,7 @@ class Speed:
     device: str
     rounds: int
     seconds: Mapping[str, float]
+    forms: Mapping[str, str]
     ratios: Mapping[str, float]
     gflops: Mapping[str, float]
 
@@ -60,28 +68,48 @@ class Speed:
         """Plain numbers and texts, as `--json` writes them."""
         return {name: dict(v) if isinstance(v, Mapping) else v for name, v in vars(self).items()}
 
+    @property
+    def bare(self) -> float:
+        """Seconds of both sides, each in its faster form."""
+        return sum(self.seconds[timed_as(side, form)] for side, form in self.forms.items())
+
     def __str__(self) -> str:
         sizes = ", ".join(f"{k}={v}" for k, v in self.sizes.items())
-        bare, rates, whole = self.seconds["lhs"] + self.seconds["rhs"], self.gflops, self.gflops["product"]
+        whole = self.gflops["product"]
+        shares = [f"{side} ({form}) at {self.gflops[side] / whole:.0%}" for side, form in self.forms.items()]
         rows = [(name, f"{ratio:.2f} ×") for name, ratio in self.ratios.items()]
         width = max(len(name) for name, _ in rows)
         lines = [
             f"{sizes}; {self.dtype}, {self.padding}, {self.device}; medians of {self.rounds}",
-            f"{'the bare two sides':{width}}  {1e3 * bare:.1f} ms: lhs at {rates['lhs'] / whole:.0%}, rhs at "
-            f"{rates['rhs'] / whole:.0%} of a plain matrix product's {whole:.0f} GFLOP/s",
+            f"{'the bare two sides':{width}}  {1e3 * self.bare:.1f} ms: {', '.join(shares)} of a plain matrix "
+            f"product's {whole:.0f} GFLOP/s",
             *(f"{name:{width}}  {text}" for name, text in rows),
         ]
         return "\n".join(lines)
 
 
-def sides(padding: str) -> tuple[Callable[..., Array], Callable[..., Array]]:
+def timed_as(side: str, form: str) -> str:
+    return side if form == CONVOLUTION else f"{side}, {form}"
+
+
+def shifted(X: Array, W: Array, padding: str) -> Array:
+    """A convolution as a sum of products, one for each tap of the window."""
+    window = W.shape[:2]
+    if padding == "SAME":
+        X = jnp.pad(X, [(0, 0), *(((k - 1) // 2, k // 2) for k in window), (0, 0)])
+    rows, columns = (size - k + 1 for size, k in zip(X.shape[1:3], window, strict=True))
+    taps = [(i, j) for i in range(window[0]) for j in range(window[1])]
+    return sum((X[:, i : i + rows, j : j + columns] @ W[i, j] for i, j in taps[1:]), X[:, :rows, :columns] @ W[0, 0])
+
+
+def sides(padding: str, convolve: Convolve = conv) -> tuple[Callable[..., Array], Callable[..., Array]]:
     """A fitted PCA's `transform` of the kernel, and of the output."""
 
     def filters(X: Array, W: Array, Q: Array) -> Array:
-        return conv(X, (W - W.mean((0, 1, 2))) @ Q, padding=padding)
+        return convolve(X, (W - W.mean((0, 1, 2))) @ Q, padding=padding)
 
     def output(X: Array, W: Array, Q: Array) -> Array:
-        return (conv(X, W, padding=padding) - W.mean((0, 1, 2))) @ Q
+        return (convolve(X, W, padding=padding) - W.mean((0, 1, 2))) @ Q
 
     return filters, output
 
@@ -127,6 +155,14 @@ def programs(run: Pass, arrays: Mapping[str, Any]) -> dict[str, Callable[[], Any
     patches = jnp.ones((rows, depth), run.dtype)
     product = build(jnp.matmul, patches, arrays["W"].reshape(depth, -1))
     return {"lhs": lhs, "rhs": rhs, "drift": drift, "bounds": bounds, "judge": judge, "product": product}
+
+
+def shifted_programs(padding: str, arrays: Mapping[str, Any]) -> dict[str, Callable[[], Any]]:
+    """The two sides as sums of shifted products, each compiled already."""
+    inputs, found = [arrays[name] for name in SHAPES], {}
+    for side, function in zip(("lhs", "rhs"), sides(padding, shifted), strict=True):
+        found[timed_as(side, SHIFTED)] = partial(jax.jit(function).lower(*inputs).compile(), *inputs)
+    return found
 
 
 def output_rows(sizes: Mapping[str, int], shape: tuple[int, ...]) -> int:
@@ -194,15 +230,27 @@ def run(
         if not layer.form.known:
             raise BadInput(f"no prediction to time: {layer.form.note}")
         arrays = layer.place(random_inputs(layer.signature, sizes, dtype, 0))
-        seconds = medians(programs(layer, arrays), rounds, progress)
+        timed = programs(layer, arrays) | shifted_programs(padding, arrays)
+        seconds = medians(timed, rounds, progress)
         progress("exact check", rounds, rounds)
         seconds["exact"] = exact_seconds(sizes, dtype, padding)
-    bare = seconds["lhs"] + seconds["rhs"]
+    return conclude(layer, padding, rounds, seconds)
+
+
+def conclude(layer: Pass, padding: str, rounds: int, seconds: Mapping[str, float]) -> Speed:
+    """The ratios and rates."""
+    forms = {
+        side: min((CONVOLUTION, SHIFTED), key=lambda form, side=side: seconds[timed_as(side, form)])
+        for side in ("lhs", "rhs")
+    }
+    fastest = {side: seconds[timed_as(side, form)] for side, form in forms.items()} | {"product": seconds["product"]}
+    bare = fastest["lhs"] + fastest["rhs"]
     ratios = {
-        SIDES: (bare + seconds["drift"]) / bare,
+        SIDES: (seconds["lhs"] + seconds["rhs"] + seconds["drift"]) / bare,
         BOUND: (seconds["bounds"] + seconds["judge"]) / bare,
         EXACT: seconds["exact"] / bare,
     }
-    work = flops(sizes, output_rows(sizes, layer.lhs.closed.out_avals[0].shape))
-    gflops = {name: work[name] / seconds[name] / 1e9 for name in work}
-    return Speed(dict(sizes), dtype, padding, str(layer.device), rounds, seconds, ratios, gflops)
+    work = flops(layer.sizes, output_rows(layer.sizes, layer.lhs.closed.out_avals[0].shape))
+    gflops = {name: work[name] / fastest[name] / 1e9 for name in work}
+    device = str(layer.device)
+    return Speed(dict(layer.sizes), layer.dtype, padding, device, rounds, seconds, forms, ratios, gflops)
