@@ -7,8 +7,9 @@ from typing import Any
 import jax.numpy as jnp
 from jax import lax
 
+from jaxiom.affine_maps import Operator
 from jaxiom.layers import conv
-from jaxiom.operators import Operator, operator
+from jaxiom.operators import operator
 
 Kinds = list[tuple[tuple[int | None, int | None], str, tuple[int, int] | None]]
 FITS = "h >= kh, w >= kw"

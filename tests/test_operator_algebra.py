@@ -9,10 +9,11 @@ import numpy as np
 import pytest
 
 from jaxiom import operator_algebra
+from jaxiom.affine_maps import Operator
 from jaxiom.errors import BadInput, BadShape, InternalDisagreement, Unsupported
 from jaxiom.identities import application_identity, composition_identity
 from jaxiom.layers import conv
-from jaxiom.operators import Operator, operator
+from jaxiom.operators import operator
 from structures import STRUCTURES, build
 
 ADJOINTS = [

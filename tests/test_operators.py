@@ -18,12 +18,13 @@ from jax import lax
 from jaxtyping import Array, Float
 from latex2mathml.converter import convert
 
+from jaxiom.affine_maps import Operator
 from jaxiom.errors import BadInput, BadShape, Unsupported
 from jaxiom.exact import evaluate, random_inputs
 from jaxiom.identities import projection_identity, valid
 from jaxiom.lettered import letter
 from jaxiom.matrices import Blocks
-from jaxiom.operators import Operator, operator
+from jaxiom.operators import operator
 
 FEW = settings(max_examples=15, deadline=None, derandomize=True)
 

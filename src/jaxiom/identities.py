@@ -9,11 +9,12 @@ import jax
 import numpy as np
 import sympy
 
+from jaxiom.affine_maps import Operator
 from jaxiom.errors import BadInput
 from jaxiom.exact import evaluate
 from jaxiom.lettered import Lettered, LetterMatrix, Letters, confirm, letters_of
 from jaxiom.matrices import Derived
-from jaxiom.operators import Operator, operator
+from jaxiom.operators import operator
 
 Convolution = Callable[[jax.Array, jax.Array], jax.Array]
 

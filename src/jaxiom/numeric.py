@@ -16,7 +16,7 @@ from jaxiom.samples import flatten
 if TYPE_CHECKING:
     from scipy.sparse import csr_array
 
-    from jaxiom.operators import Operator
+    from jaxiom.affine_maps import Operator
 
 
 def numbers(of: "Operator", inputs: Mapping[str, Any], sizes: Mapping[str, int]) -> dict[str, jax.Array]:

@@ -9,12 +9,12 @@ import jax
 
 from jaxiom.affine import Affine
 from jaxiom.affine_laws import leaf_value, unused, with_leaf, with_value
+from jaxiom.affine_maps import Operator
 from jaxiom.affine_values import hold_against_letters
 from jaxiom.cases import replace_names
 from jaxiom.decide import decide
 from jaxiom.errors import BadInput, BadShape, InternalDisagreement, Undecidable, Unsupported
 from jaxiom.identities import composition_identity
-from jaxiom.operators import Operator
 from jaxiom.polyhedra.axes import plus
 from jaxiom.polyhedra.equality import nonzero_regions
 from jaxiom.polyhedra.form import Form, Sizes, Term, join
