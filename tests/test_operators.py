@@ -18,10 +18,11 @@ from jax import lax
 from jaxtyping import Array, Float
 from latex2mathml.converter import convert
 
+from jaxiom import matrices
 from jaxiom.affine_maps import Operator
 from jaxiom.errors import BadInput, BadShape, Unsupported
 from jaxiom.exact import evaluate, random_inputs
-from jaxiom.identities import projection_identity, valid
+from jaxiom.identities import composition_identity, projection_identity, valid
 from jaxiom.lettered import letter
 from jaxiom.matrices import Blocks
 from jaxiom.operators import operator
@@ -319,3 +320,45 @@ def test_letters_agree_with_numbers_through_the_matrix() -> None:
     }
     X = sympy.Matrix([sympy.Rational(x) for x in inputs["X"].flat])
     assert list(T.matrix(**SMALL).subs(values) * X) == [sympy.Rational(x) for x in out.flat]
+
+
+def test_large_matrices_say_what_they_would_take(monkeypatch: pytest.MonkeyPatch) -> None:
+    T = image_operator()
+    monkeypatch.setattr(matrices, "MOST_PRODUCTS", 50)
+    with pytest.raises(
+        BadInput, match=r"^sizes: the matrix takes about \d+ products of letters, .* s and .* GiB; without fo"
+    ):
+        T.matrix()
+    assert T.matrix(force=True).shape == (8, 18)
+    monkeypatch.undo()
+    with pytest.raises(BadInput, match=r"about 16,733,280 products"):
+        operator(valid, X="1 64 64 30", W="3 3 30 16").matrix()
+
+
+@pytest.mark.parametrize("mode", ["wrap", "reflect"])
+def test_paddings_of_numpy_at_numbers(mode: Any) -> None:
+    T = operator(
+        lambda X, W: conv(strides=(1,))(jnp.pad(X, ((0, 0), (1, 1), (0, 0)), mode=mode), W), X="1 5 1", W="3 1 1"
+    )
+    matrix = np.eye(5)[np.pad(np.arange(5), 1, mode=mode)]
+    w = [letter("W", (i, 0, 0)) for i in range(3)]
+    expected = sympy.zeros(5, 5)
+    for i in range(3):
+        expected += w[i] * sympy.Matrix(matrix[i : i + 5].astype(int))
+    assert T.matrix() == expected
+    assert [level.kind for level in T.levels] == (["circulant"] if mode == "wrap" else ["dense"])
+
+
+def test_the_composed_kernel_has_the_product_matrix_in_letters() -> None:
+    """T(V)·T(U) = T(V∘U), confirmed by SymPy's ring; with V not reversed it is not."""
+
+    def composed(X: Any, U: Any, V: Any, flip: bool = True) -> Any:
+        rows = jnp.transpose(U, (2, 0, 1, 3))
+        full = conv(((1, 1), (1, 1)))(rows, jnp.flip(V, (0, 1)) if flip else V)
+        return valid(X, jnp.transpose(full, (1, 2, 0, 3)))
+
+    outer, inner = operator(valid, X="1 3 3 2", V="2 2 2 1"), operator(valid, X="1 4 4 1", U="2 2 1 2")
+    shapes: dict[str, Any] = {"X": "1 4 4 1", "U": "2 2 1 2", "V": "2 2 2 1"}
+    assert composition_identity(operator(composed, **shapes), outer, inner).equal
+    wrong = operator(lambda X, U, V: composed(X, U, V, False), **shapes)
+    assert not composition_identity(wrong, outer, inner).equal

@@ -260,8 +260,10 @@ def block_diagonal(of: Entries, output: int, input_: int) -> Level | None:
             ((sizes[output] * share, sizes[input_] * share), numbered_blocks(of, output, input_, count)),
         ):
             if within(of, condition):
+                broken = change(of, {output: 1, input_: 1})
                 plain = block == (lift(1), lift(1)) and of.world.same(sizes[output], sizes[input_])
-                return Level(output, input_, "diagonal" if plain else "block diagonal", (1, 1), block)
+                kind = "block diagonal" if not plain else "diagonal" if broken else "identity"
+                return Level(output, input_, kind, (1, 1), None if plain else block, broken)
     return None
 
 
