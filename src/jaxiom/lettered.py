@@ -236,21 +236,26 @@ class LetterMatrix:
 
     def __matmul__(self, other: "LetterMatrix") -> "LetterMatrix":
         """The product; a sum of the same products of the same entries is computed once."""
-        rows: dict[int, list[tuple[int, Entry]]] = {}
+        objects = {**self.distinct, **other.distinct}
+        lefts: dict[int, list[tuple[int, int]]] = {}
+        rights: dict[int, list[tuple[int, int]]] = {}
+        for (row, inner), entry in self.entries.items():
+            lefts.setdefault(row, []).append((inner, id(entry)))
         for (inner, column), entry in other.entries.items():
-            rows.setdefault(inner, []).append((column, entry))
-        sums: dict[Position, list[tuple[Entry, Entry]]] = {}
-        for (row, inner), left in self.entries.items():
-            for column, right in rows.get(inner, ()):
-                sums.setdefault((row, column), []).append((left, right))
+            rights.setdefault(inner, []).append((column, id(entry)))
         known: dict[tuple[int, ...], Entry] = {}
         entries = {}
-        for position, pairs in sums.items():
-            key = tuple(id(factor) for pair in pairs for factor in pair)
-            if key not in known:
-                known[key] = dot(pairs)
-            if known[key]:
-                entries[position] = known[key]
+        for row, factors in lefts.items():
+            sums: dict[int, list[int]] = {}
+            for inner, left in factors:
+                for column, right in rights.get(inner, ()):
+                    sums.setdefault(column, []).extend((left, right))
+            for column, ids in sums.items():
+                key = tuple(ids)
+                if key not in known:
+                    known[key] = dot([(objects[a], objects[b]) for a, b in zip(ids[::2], ids[1::2], strict=True)])
+                if known[key]:
+                    entries[row, column] = known[key]
         return LetterMatrix((self.shape[0], other.shape[1]), entries)
 
     def sympy(self, made: Letters) -> sympy.SparseMatrix:
