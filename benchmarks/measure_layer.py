@@ -3,7 +3,7 @@
     python benchmarks/measure_layer.py [--images 8] [--rounds 15] [--dtype float32] [--json]
 
 With padding SAME, over the bare two jitted sides: both sides, drift and prediction at most 1.25 times; the rounding
-bound, with its judgement, 2.5 times; the exact check to 2^-60, with its compilation, 16 times (aim: 10).
+bound, with its judgement, 2.5 times; the exact check to 2^-60 16 times (aim: 10).
 """
 
 import argparse

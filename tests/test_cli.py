@@ -288,6 +288,26 @@ def test_measuring_one_claim(shell: Shell) -> None:
     assert json.loads(out)["verdict"] == "algebra"
 
 
+def test_measure_in_batches_and_sweeps(shell: Shell) -> None:
+    shell.write("proofs/matrices.py", MEASURED.replace("(A @ B).T, B.T @ A.T", "A @ B, (B.T @ A.T).T"))
+    code, out, _ = shell(
+        "measure", "proofs/matrices.py::transposes", "--batch", "13", "--keep", "kept", "--certainty", "20", "--json"
+    )
+    assert code == 0
+    found = json.loads(out)
+    assert found["failure_probability"] <= 2.0**-20
+    assert list(Path("kept").iterdir()) == []
+    code, out, _ = shell(
+        "measure", "proofs/matrices.py::transposes", "--sweep", "k=2:6:4", "--dtype", "float32,float16"
+    )
+    assert code == 0
+    assert "k=6, float16, default: rounding" in out
+    assert Path("sweep/sweep.svg").exists()
+    code, out, err = shell("measure", "proofs/matrices.py::transposes", "--sweep", "q=1", "--out", "no/where")
+    assert code == 2
+    assert "there is no folder" in err
+
+
 @pytest.mark.parametrize(
     ("arguments", "error"),
     [

@@ -16,12 +16,13 @@ from jax.core import Tracer
 import jaxiom
 from jaxiom.claims import refutation, theorem
 from jaxiom.errors import InternalDisagreement, Undecidable, Unsupported
+from jaxiom.found import Found
 from jaxiom.measurement import Measurement
-from jaxiom.measuring import closed_form, conclude, measure
+from jaxiom.measuring import closed_form, conclude, decide_verdict, measure
 from jaxiom.passes import ClosedForm, Pass
 from jaxiom.residues import ExactCheck
 from jaxiom.samples import random_inputs
-from jaxiom.tallies import ZERO
+from jaxiom.tallies import ZERO, Tally
 from jaxiom.verdict import Undecided, Verdict
 
 
@@ -152,17 +153,50 @@ def test_algebra_that_is_less_than_rounding_is_rounding():
     assert (m.verdict, m.exact) == ("rounding", "different")
     assert m.predicted is not None
     assert m.predicted.max == 2.0**-26
-    assert "algebra is" in m.sentence
+    assert "by algebra it is" in m.sentence
     same = replace(m, drift=ZERO)
     assert "though by algebra they differ by" in same.sentence
 
 
-def test_a_difference_without_a_closed_form_is_a_finding_however_small():
+def test_a_small_difference_without_a_closed_form_is_rounding_that_says_so():
     verdict = Undecided(projection.signature.sizes, reason="isl gave up")
     pair = (lambda x: x.sum(), lambda x: x.sum() * np.float32(1 + 2.0**-23))
     m = measure(*pair, x="n", at={"n": 5}, verdict=verdict)
-    assert (m.verdict, m.exact, m.beyond) == ("finding", "different", 0)
+    assert (m.verdict, m.exact, m.beyond) == ("rounding", "different", 0)
     assert "the two programs are different at these sizes, and nothing says by how much" in m.sentence
+
+
+@pytest.mark.parametrize(
+    ("drift", "left", "larger", "verdict"),
+    [
+        (0, 0, "predicted", "algebra"),
+        (0, 0, "left", "rounding"),
+        (0, 3, "predicted", "rounding"),
+        (3, 0, "left", "algebra"),
+        (3, 3, "predicted", "finding"),
+    ],
+)
+def test_verdicts_as_they_are_defined(drift: int, left: int, larger: str, verdict: str):
+    # Entries beyond the bound of the whole drift, and of what the closed form leaves.
+    device = jax.devices("cpu")[0]
+    form = closed_form(proved(), AT)
+    run = Pass(centring.lhs, centring.rhs, centring.signature, AT, "float32", device, form)
+    found = Found(bounded=True, beyond={"drift": drift, "left": left})
+    for name in ("drift", "predicted", "left"):
+        found.tallies[name] = Tally(4, 1.0, 4.0 if name == larger else 1.0)
+    assert decide_verdict(run, found, ExactCheck("different"))[0] == verdict
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64", "bfloat16"])
+def test_numbers_in_a_program_are_what_they_are_in_its_dtype(dtype: str):
+    # 0.1 is another binary fraction in each: so is the closed form of the difference.
+    pair = (lambda x: 0.1 * x + x, lambda x: x / 10 + x)
+    m = measure(*pair, x="n", at={"n": 40}, dtype=dtype)
+    assert (m.exact, m.closed_form, m.beyond) == ("different", "equal", 0)
+    assert m.predicted is not None
+    assert m.predicted.relative == pytest.approx(
+        abs(float(jnp.asarray(0.1, dtype)) / 1.1 - 1 / 11) if dtype != "float64" else 5e-18, rel=0.05
+    )
 
 
 def test_one_wrong_entry_is_found_and_named():

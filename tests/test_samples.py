@@ -81,8 +81,8 @@ def test_other_bad_calls():
         measure(lambda x: x, x="n", at={"n": 2})
     with pytest.raises(BadInput, match=r"at: no sizes to measure at; give at=dict\(n=...\)"):
         measure(lambda x: x, lambda x: x, x="n")
-    with pytest.raises(Unsupported, match="batch=: measuring in batches is not there yet"):
-        measure(projection, batch=2)
+    with pytest.raises(Unsupported, match="batch=: this claim cannot be cut into batches"):
+        measure(lambda x: x[::-1], lambda x: x[::-1], x="n", at={"n": 3}, batch=2)
     with pytest.raises(
         BadInput, match="lhs: the result is not finite in float16; give smaller inputs or a wider dtype"
     ):

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from typer.exceptions import TyperException
 
-from jaxiom.commands import audit, bench, hosts
+from jaxiom.commands import audit, bench, measure
 from jaxiom.commands.options import Json, show_json
 from jaxiom.errors import BadInput, JaxiomError
 
 if TYPE_CHECKING:
-    from jaxiom.claims import Claim
+    pass
 
 app = typer.Typer(
     help="Prove that two JAX functions are equal for all inputs and all sizes, or see exactly how far apart they are.",
@@ -33,6 +33,7 @@ Paths = Annotated[
 ]
 Keyword = Annotated[str, typer.Option("-k", metavar="TEXT", help="Only claims with TEXT in their name or title.")]
 
+app.command()(measure.measure)
 app.command()(audit.audit)
 app.add_typer(bench.app, name="bench")
 
@@ -94,64 +95,6 @@ def prove(paths: Paths = None, keyword: Keyword = "", as_json: Json = False) -> 
     else:
         terminal.say(summary(found.outcomes), whole=True)
     return found.exit_code
-
-
-@app.command()
-def measure(
-    target: Annotated[str, typer.Argument(metavar="FILE::NAME", help="The claim.", show_default=False)],
-    at: Annotated[str, typer.Option(metavar="SIZES", help="As n=8,h=14. Default: the sizes that it declares.")] = "",
-    dtype: Annotated[str, typer.Option(help="float32, float64, bfloat16 or float16.")] = "float32",
-    precision: Annotated[str, typer.Option(help="Of matrix products: default, high or highest.")] = "default",
-    device: hosts.Device = "",
-    devices: hosts.Devices = "",
-    coordinator: hosts.Coordinator = "",
-    processes: hosts.Processes = None,
-    process: hosts.Process = None,
-    seed: Annotated[int, typer.Option(help="Of the random inputs.")] = 0,
-    eager: Annotated[bool, typer.Option("--eager", help="Hold each side against itself run op by op, too.")] = False,
-    as_json: Json = False,
-) -> int:
-    """Run one claim at real sizes: how much of the difference is algebra, how much rounding? A finding exits with 1."""
-    sizes = read_sizes(at)
-    from jaxiom.discovery import discover
-    from jaxiom.measuring import measure
-    from jaxiom.terminal import Terminal
-
-    where = hosts.Hosts(device, devices, coordinator, processes, process)
-    with where.joined(), Terminal() as terminal:
-        chosen, claim = where.choose(), only(target, discover([target]))
-        with claim.naming():
-            terminal.begin(f"measuring: {claim.title}", 0, 1)
-            found = measure(claim, at=sizes, dtype=dtype, precision=precision, devices=chosen, seed=seed, eager=eager)
-    if not where.speaks:
-        pass
-    elif as_json:
-        show_json(found.to_json())
-    else:
-        terminal.say(f"{claim.title}\n{found}", whole=True)
-    return 1 if found.verdict == "finding" else 0
-
-
-def only(target: str, claims: "Sequence[Claim]") -> "Claim":
-    """The one claim that the target names."""
-    if len(claims) > 1:
-        raise BadInput(f"{target}: holds {len(claims)} claims; choose one: {', '.join(f'::{c.name}' for c in claims)}")
-    return claims[0]
-
-
-def read_sizes(text: str) -> dict[str, int]:
-    """Sizes as the shell writes them.
-
-    >>> read_sizes("n=8, h=14")
-    {'n': 8, 'h': 14}
-    """
-    found: dict[str, int] = {}
-    for part in filter(None, (p.strip() for p in text.split(","))):
-        name, _, value = (p.strip() for p in part.partition("="))
-        if not name or name in found or not value.removeprefix("-").isdecimal():
-            raise BadInput(f"--at: {part!r} is not a size with its number, once; write for example --at n=8,h=14")
-        found[name] = int(value)
-    return found
 
 
 def complain(text: str) -> None:

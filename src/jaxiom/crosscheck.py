@@ -89,7 +89,7 @@ def trace_small(
     if sum(prod(s) for s in signature.shapes_at(sizes).values()) > MOST_WORK:
         return None
     structs = signature.structs(sizes)
-    sides = trace_at(lhs, structs, "lhs"), trace_at(rhs, structs, "rhs")
+    sides = trace_at(lhs, structs, "lhs", signature.dtype), trace_at(rhs, structs, "rhs", signature.dtype)
     return sides if sum(work(side.closed) for side in sides) <= MOST_WORK else None
 
 
@@ -104,7 +104,10 @@ def compare(
     """Hold the two sides against each other on one input; False where they have no value there."""
     arguments = signature.arguments(sizes, inputs)
     try:
-        left, right = (evaluate(f, arguments, traced=traced) for f, traced in zip((lhs, rhs), sides, strict=True))
+        left, right = (
+            evaluate(f, arguments, traced=traced, dtype=signature.dtype)
+            for f, traced in zip((lhs, rhs), sides, strict=True)
+        )
     except (NoValue, ZeroDivisionError):
         return False
     for a, b in zip(left, right, strict=True):

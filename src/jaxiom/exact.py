@@ -58,10 +58,11 @@ def evaluate(
     side: str = "the function",
     effort: Effort | None = None,
     traced: Traced | None = None,
+    dtype: str = "float32",
 ) -> list[np.ndarray]:
     """What a function gives in exact arithmetic, on arguments of given sizes.
 
-    The function is traced again at these sizes, as float32: a trace with symbolic sizes may lie. The meaning is over
+    The function is traced again at these sizes: a trace with symbolic sizes may lie. The meaning is over
     the reals: nothing is rounded, integers do not wrap.
 
     >>> half = np.array([Fraction(1, 2), Fraction(1, 3)], dtype=object)
@@ -75,6 +76,7 @@ def evaluate(
         side: what to call the function in errors.
         effort: what it may take; None: without a limit.
         traced: the function as `trace_at` traced it on arguments of these shapes; None: it is traced here.
+        dtype: of the trace; a number in the program is the binary fraction that it is there.
 
     Returns:
         One array of exact entries for each output, in the order of `jax.tree.leaves`.
@@ -89,7 +91,7 @@ def evaluate(
     """
     arguments = jax.tree.map(lambda leaf: exact(leaf) if isinstance(leaf, np.ndarray) else leaf, list(arguments))
     arrays = [leaf for leaf in jax.tree.leaves(arguments) if isinstance(leaf, np.ndarray)]
-    traced = traced or trace_at(function, arguments, side)
+    traced = traced or trace_at(function, arguments, side, dtype)
     with within(effort), precision():
         spend(entries=sum(a.size for a in arrays) + entries(traced.closed))
         outputs = interpret(EXPLICIT, traced.closed, arrays)
@@ -98,14 +100,17 @@ def evaluate(
     return outputs
 
 
-def trace_at(function: Callable[..., Any], arguments: Sequence[Any], side: str = "the function") -> Traced:
-    """Trace a function at given sizes, as float32; a leaf of the arguments is anything that has a shape, or an int.
+def trace_at(
+    function: Callable[..., Any], arguments: Sequence[Any], side: str = "the function", dtype: str = "float32"
+) -> Traced:
+    """Trace a function at given sizes; a leaf of the arguments is anything that has a shape, or an int.
 
     Raises:
         BadInput: the function does not run on these shapes.
     """
     structs = jax.tree.map(
-        lambda leaf: jax.ShapeDtypeStruct(leaf.shape, jnp.float32) if hasattr(leaf, "shape") else leaf, list(arguments)
+        lambda leaf: jax.ShapeDtypeStruct(leaf.shape, jnp.dtype(dtype)) if hasattr(leaf, "shape") else leaf,
+        list(arguments),
     )
     return make_jaxpr(function, structs, open_scope([], [], {}, frozenset()), side)
 

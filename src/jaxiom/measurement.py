@@ -5,6 +5,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
+
 from jaxiom.residues import ExactCheck
 from jaxiom.tallies import Statistic
 
@@ -14,21 +16,27 @@ class Measurement:
     """What came of running both sides.
 
     Attributes:
-        verdict: "rounding" (what the closed form does not explain is within the rounding bound, and it is the larger
-            part of the difference, or all of it), "algebra" (the same, and the closed form is the larger part),
-            "finding" (more is left than rounding can explain, or an exact check contradicts the closed form), or
-            "not judged" (no bound was asked for).
+        verdict: "rounding" (the whole difference is within the rounding bound), "algebra" (the closed form accounts
+            for it, to within the bound), "finding" (neither; or an exact check contradicts the closed form, or a side
+            its own evaluation op by op), or "not judged" (no bound was asked for). Where both hold, the larger of the
+            closed form and what it leaves, by norm, names it.
         exact: "equal", "different" or "not applicable": the two programs at these sizes, modulo random primes.
         failure_probability: of "equal".
         exact_check: the same in full.
         closed_form: "equal", "different" or "not applicable": whether the closed form is exactly lhs - rhs here.
         drift: lhs - rhs. predicted: the closed form of it on the same inputs; None where there is none. left: drift
-            minus prediction. bound: what rounding can explain of `left`. Each has `.max`, `.rms`, `.relative`.
+            minus prediction. bound: what rounding can explain of `left`; expected: what it is likely to leave. Each
+            has `.max`, `.rms`, `.relative`.
         tightness: the largest of |left| / bound over all entries.
         beyond: how many of `entries` exceed the bound; worst: the output and index that exceeds it most.
         ulps: quantile -> units in the last place of |lhs - rhs|.
         blamed: in a finding, the sides that are off by more than their own bound, held against float64.
         eager: by side, compiled minus op by op, where asked for.
+        rounding: how the device rounds contractions at this precision, as it says itself; "" where there are none.
+        maps: "drift", "rhs", "predicted", "left" -> for an output with axes between the first and the last (an image):
+            root mean squares over these two, by position; the first such output.
+        batches: the size that was cut, and into how many at a time; None: in one piece.
+        memory: bytes, as the compiler plans them for one batch: "bare" for the two sides, "measured" for all of this.
         seconds: for lhs, rhs, drift (with the prediction and its statistics), bound, exact; without compiling.
     """
 
@@ -52,6 +60,11 @@ class Measurement:
     precision: str
     sizes: Mapping[str, int]
     seconds: Mapping[str, float]
+    expected: Statistic | None = None
+    rounding: str = ""
+    maps: Mapping[str, np.ndarray] = field(default_factory=dict)
+    batches: tuple[str, int] | None = None
+    memory: Mapping[str, int] = field(default_factory=dict)
     blamed: tuple[str, ...] = ()
     eager: Mapping[str, Statistic] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
@@ -60,6 +73,13 @@ class Measurement:
     def sentence(self) -> str:
         """The verdict in one sentence, with its figures."""
         return SENTENCES[self.verdict](self)
+
+    @property
+    def looseness(self) -> str:
+        """How far the bound is above what was measured, in words: it is a guarantee, for every order of summation."""
+        if self.bound is None or not self.left.rms:
+            return ""
+        return f" ({self.bound.rms / self.left.rms:.3g} times what is left)"
 
     def __str__(self) -> str:
         sizes = ", ".join(f"{k}={v}" for k, v in self.sizes.items()) or "the sizes given"
@@ -70,15 +90,18 @@ class Measurement:
             f"drift: {self.drift}",
             f"predicted: {self.predicted if self.predicted is not None else 'no closed form'}",
             f"left: {self.left}",
-            f"bound: {self.bound if self.bound is not None else 'not computed'}",
+            f"bound: {self.bound if self.bound is not None else 'not computed'}{self.looseness}",
+            *([f"expected of rounding: {self.expected}"] if self.expected is not None else []),
             *(f"{side}, compiled minus op by op: {statistic}" for side, statistic in self.eager.items()),
-            f"{sizes}; {self.dtype}, precision {self.precision}, {self.device}",
+            f"{sizes}; {self.dtype}, precision {self.precision}, {self.device}"
+            + (f": {self.rounding}" if self.rounding else ""),
+            *([f"in batches of {self.batches[0]}={self.batches[1]}"] if self.batches is not None else []),
         ]
         return "\n".join([*lines, *self.notes])
 
     def to_json(self) -> dict[str, Any]:
         """Plain numbers, texts and lists, as `--json` writes them."""
-        statistics = {name: getattr(self, name) for name in ("drift", "predicted", "left", "bound")}
+        statistics = {name: getattr(self, name) for name in ("drift", "predicted", "left", "bound", "expected")}
         return {
             "title": self.title,
             "verdict": self.verdict,
@@ -100,6 +123,10 @@ class Measurement:
             "precision": self.precision,
             "sizes": dict(self.sizes),
             "seconds": {name: round(value, 6) for name, value in self.seconds.items()},
+            "rounding": self.rounding,
+            "batches": None if self.batches is None else dict([self.batches]),
+            "memory": dict(self.memory),
+            "maps": {name: values.tolist() for name, values in self.maps.items()},
             "notes": list(self.notes),
         }
 
@@ -114,10 +141,11 @@ def rounding_sentence(m: Measurement) -> str:
     if m.drift.max == 0:
         hidden = f", though by algebra they differ by {algebra:.1e}: less than an ulp" if algebra else ""
         return f"rounding: both sides came out the same to the last bit{hidden}"
-    share = f"algebra is {algebra:.1e} of the result, and the rest is" if algebra else "all of it is"
+    share = f"; by algebra it is {algebra:.1e}" if algebra else ""
+    unknown = f"; {'; '.join(m.notes)}" if m.notes else ""
     return (
-        f"rounding: the sides differ by {m.drift.relative:.1e} of the result (largest entry {m.drift.max:.1e}); "
-        f"{share} rounding, at most {m.tightness:.2g} of what rounding can explain"
+        f"rounding: the sides differ by {m.drift.relative:.1e} of the result (largest entry {m.drift.max:.1e}), all "
+        f"within what rounding can explain{share}; what is left is at most {m.tightness:.2g} of the bound{unknown}"
     )
 
 

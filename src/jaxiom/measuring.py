@@ -2,22 +2,27 @@
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import jax
 import numpy as np
 
+from jaxiom.batching import Job, Source, Wanted, cut_job
 from jaxiom.claims import Claim
-from jaxiom.errors import BadInput, InternalDisagreement, Undecidable, Unsupported
+from jaxiom.errors import BadInput, InternalDisagreement, Undecidable
+from jaxiom.found import Found
 from jaxiom.measurement import Measurement
-from jaxiom.passes import ZERO_FORM, ClosedForm, Found, Pass
+from jaxiom.passes import ZERO_FORM, ClosedForm, Pass
 from jaxiom.residues import ExactCheck
+from jaxiom.rounding_probe import roundoff
 from jaxiom.rules.arithmetic import DTYPES
-from jaxiom.samples import find_sizes, given_inputs, random_inputs
+from jaxiom.samples import check_seed, find_sizes, given_inputs
 from jaxiom.sharding import first_here
 from jaxiom.signature import Signature, read_signature
 from jaxiom.tallies import Tally
+from jaxiom.trace import constants, make_jaxpr, open_scope
 from jaxiom.verdict import Verdict
 
 PRECISIONS = ("default", "high", "highest")
@@ -106,11 +111,7 @@ def closed_form(verdict: Verdict, sizes: Mapping[str, int]) -> ClosedForm:
 
 
 def decide_verdict(run: Pass, found: Found, checked: ExactCheck) -> tuple[str, list[str]]:
-    """The verdict, and notes on how it came about.
-
-    What is left after the closed form must be within the bound. Then the larger of the two, by norm, names it.
-    """
-    predicted, kind = run.prediction is not None, "drift" if run.prediction is None else "left"
+    """The verdict, as `Measurement.verdict` defines it, and notes on how it came about."""
     notes = [] if run.form.known else [f"no closed form: {run.form.note}"]
     wrong_form = checked.form is not None and checked.form.status == "different"
     if wrong_form:
@@ -119,17 +120,28 @@ def decide_verdict(run: Pass, found: Found, checked: ExactCheck) -> tuple[str, l
         notes.append("the two programs are different at these sizes, and nothing says by how much")
     if found.eager_beyond:
         notes.append(f"{' and '.join(found.eager_beyond)}: compiled and op by op differ by more than rounding explains")
-    unexplained = not run.form.known and checked.status == "different"
-    if found.bounded and (found.beyond[kind] or wrong_form or unexplained or found.eager_beyond):
-        return "finding", notes
     if not found.bounded:
         return "not judged", notes
-    algebra = predicted and found.tallies["predicted"].squares > found.tallies["left"].squares
+    rounding = not found.beyond["drift"]
+    algebra = run.prediction is not None and not found.beyond["left"]
+    if wrong_form or found.eager_beyond or not (rounding or algebra):
+        return "finding", notes
+    if rounding and algebra:
+        drift, predicted, left = (found.tallies[name].squares for name in ("drift", "predicted", "left"))
+        algebra = drift > 0 and predicted > left
     return "algebra" if algebra else "rounding", notes
 
 
-def conclude(title: str, run: Pass, found: Found, checked: ExactCheck, precision: str) -> Measurement:
-    """The verdict with its figures, from what was found."""
+def conclude(
+    title: str,
+    run: Pass,
+    found: Found,
+    checked: ExactCheck,
+    precision: str,
+    sizes: Mapping[str, int] | None = None,
+    **more: Any,
+) -> Measurement:
+    """The verdict with its figures, from what was found; `sizes` are those of the whole, where `run` is a batch."""
     verdict, notes = decide_verdict(run, found, checked)
     kind = "drift" if run.prediction is None else "left"
     whole, zero = found.tallies["rhs"], Tally(found.tallies["rhs"].count)
@@ -154,12 +166,34 @@ def conclude(title: str, run: Pass, found: Found, checked: ExactCheck, precision
         device=str(run.placement),
         dtype=run.dtype,
         precision=precision,
-        sizes=dict(run.sizes),
+        sizes=dict(sizes or run.sizes),
         seconds=dict(found.seconds),
+        expected=statistics.get(f"expected of {kind}"),
+        rounding=told_rounding(run, precision) if found.bounded else "",
+        maps=mean_maps(found, run),
         blamed=found.blamed,
         eager={side: t.over(whole) for side, t in found.eager.items()},
         notes=tuple(notes),
+        **more,
     )
+
+
+def told_rounding(run: Pass, precision: str) -> str:
+    """How the device rounds this program's contractions."""
+    if run.dtype == "float64" or not run.contracts:
+        return ""
+    return str(roundoff(run.device, run.dtype, precision.upper()))
+
+
+def mean_maps(found: Found, run: Pass) -> dict[str, np.ndarray]:
+    """Root mean squares by position, of the first output that has positions."""
+    maps = {}
+    for name, kept in found.maps.items():
+        at = min(kept)
+        channels = run.lhs.closed.out_avals[at].shape[-1]
+        images = found.map_rows[at]
+        maps[name] = np.sqrt(kept[at] / max(images * channels, 1))
+    return maps
 
 
 def measure(
@@ -168,13 +202,19 @@ def measure(
     *,
     at: Mapping[str, int] | None = None,
     inputs: Mapping[str, Any] | None = None,
+    means: Mapping[str, float] | None = None,
     dtype: Any = "float32",
     precision: Any = None,
     devices: Any = None,
     seed: int = 0,
     batch: int | None = None,
+    memory: int | str | None = None,
+    keep: Path | None = None,
+    progress: Callable[[str, int, int], None] | None = None,
     bound: bool = True,
+    expected: bool = False,
     exact: bool = True,
+    certainty: int = 60,
     eager: bool = False,
     verdict: Verdict | None = None,
     shapes: Mapping[str, Any] | None = None,
@@ -187,18 +227,26 @@ def measure(
         claim, rhs: a theorem or a refutation; or two functions, with their shapes as for `prove`.
         at: the sizes; left out, those of `inputs`, or those that the claim declares.
         inputs: arrays by name; left out, standard normal entries drawn from `seed`.
+        means: array -> what is added to its random entries.
         dtype: "float32", "float64", "bfloat16" or "float16".
         precision: JAX's matmul precision: "default" (on recent GPUs TF32), "high" or "highest".
         devices: a JAX device, the name of a platform ("cpu", "gpu", "tpu": its first), or several devices: the
             outputs' first axis (the batch) and last (the filters) are cut over them, as far as they divide. With
             `jax.distributed`, `jax.devices()` are those of all hosts; each calls `measure` alike.
-        bound, exact: whether to compute the rounding bound, and to check modulo random primes.
+        batch: how many entries at a time, along a size on which both sides are proved to act entry by entry.
+        memory: as many at a time as fit so much: bytes, or a text such as "2GiB".
+        keep: a folder for finished batches: a run that was interrupted goes on where it stopped.
+        progress: called with (what, how many batches are done, of how many).
+        bound, expected, exact: whether to compute the rounding bound, to say what is likely beside it (the lambda
+            sqrt(n) rule of Higham and Mary, 2019), and to check modulo primes.
+        certainty: the exact check may call two different programs equal with probability at most 2^-certainty.
         eager: whether to hold each compiled side against itself run op by op.
         verdict: what `prove` said of the claim, if that is known already.
 
     Raises:
         BadInput: sizes, inputs or settings that cannot be used; results that overflow.
-        Unsupported: a primitive without a rounding bound (with bound=False it can still be measured).
+        Unsupported: a primitive without a rounding bound (with bound=False it can still be measured); a claim that
+            cannot be cut into batches.
         InternalDisagreement: the claim was proved, and is different here.
 
     >>> import jaxiom
@@ -209,8 +257,9 @@ def measure(
     >>> m.verdict, m.exact
     ('rounding', 'equal')
     """
-    if batch is not None:
-        raise Unsupported("batch=: measuring in batches is not there yet; leave it out, or give smaller sizes")
+    if batch is not None and memory is not None:
+        raise BadInput("batch=, memory=: give one of them; batch= says how many at a time, memory= lets jaxiom choose")
+    tell = progress or (lambda what, done, total: None)
     subject = read_subject(claim, rhs, {**(shapes or {}), **named_shapes}, given)
     if subject.signature.assume is not None:
         raise BadInput(
@@ -219,21 +268,56 @@ def measure(
         )
     given_devices, dtype, precision = read_devices(devices), read_dtype(dtype), read_precision(precision)
     sizes = find_sizes(subject.signature, at, inputs or {}, subject.at)
-    if inputs is None:
-        arrays = random_inputs(subject.signature, sizes, dtype, seed)
-    else:
-        arrays = given_inputs(subject.signature, sizes, dtype, inputs)
+    check_seed(seed)
+    if inputs is not None and means:
+        raise BadInput("means=: inputs= brings its own arrays; leave means= out")
+    if isinstance(certainty, bool) or not isinstance(certainty, int) or certainty < 1:
+        raise BadInput(f"certainty: expected a whole number of at least 1, got {certainty!r}")
+    own = None if inputs is None else given_inputs(subject.signature, sizes, dtype, inputs)
     verdict = subject.prove() if verdict is None else verdict
     matmul = jax.default_matmul_precision(None if precision == "default" else precision)
     with jax.enable_x64(dtype == "float64"), jax.default_device(first_here(given_devices)), matmul:
-        run = Pass(
-            subject.lhs, subject.rhs, subject.signature, sizes, dtype, given_devices, closed_form(verdict, sizes)
+        verdict = in_dtype(subject, verdict, sizes, dtype)
+        job = Job(
+            lambda at: Pass(
+                subject.lhs, subject.rhs, subject.signature, at, dtype, given_devices, closed_form(verdict, at)
+            ),
+            sizes,
+            Wanted(bound, eager, expected and bound),
+            Source(seed, dict(means or {}), own),
         )
+        cut_job(job, subject.lhs, subject.rhs, batch, memory)
         start = time.perf_counter()
-        checked = run.check_exactly(seed) if exact else NOT_CHECKED
+        tell("exact check", 0, job.count)
+        checked = job.run.check_exactly(seed, 2.0**-certainty) if exact else NOT_CHECKED
         elapsed = {"exact": time.perf_counter() - start} if exact else {}
-        if checked.status == "different" and proved_at(verdict, sizes):
-            raise InternalDisagreement(f"{subject.title}: proved for {verdict.sizes}, but {checked} of {sizes}")
-        found = run.execute(arrays, bound=bound, eager=eager)
+        if checked.status == "different" and proved_at(verdict, job.run.sizes):
+            raise InternalDisagreement(f"{subject.title}: proved for {verdict.sizes}, but {checked} of {job.run.sizes}")
+        found = job.execute(keep, tell)
         found.seconds |= elapsed
-    return conclude(subject.title, run, found, checked, precision)
+        bare, needed = job.memory(job.size)
+    cut = None if job.cut is None else (job.cut.name, job.size)
+    planned = {"bare": bare, "measured": needed} if bare else {}
+    return conclude(subject.title, job.run, found, checked, precision, sizes, batches=cut, memory=planned)
+
+
+def in_dtype(subject: Subject, verdict: Verdict, sizes: Mapping[str, int], dtype: str) -> Verdict:
+    """The verdict on the programs as they are in this dtype. Proofs are about float32 programs; where a number in the
+    program is another binary fraction in `dtype`, it is another program."""
+    if dtype == subject.signature.dtype or verdict.difference is None and verdict.status != "proved":
+        return verdict
+    for function in (subject.lhs, subject.rhs):
+        here, proved = (program_numbers(function, subject.signature, sizes, d) for d in (dtype, None))
+        if here != proved:
+            from jaxiom.decide import decide
+
+            return decide(subject.lhs, subject.rhs, replace(subject.signature, dtype=dtype))
+    return verdict
+
+
+def program_numbers(
+    function: Callable[..., Any], signature: Signature, sizes: Mapping[str, int], dtype: Any
+) -> list[Any]:
+    """The numbers in a program at given sizes, as float64 lists."""
+    traced = make_jaxpr(function, signature.structs(sizes, dtype), open_scope((), (), {}, frozenset()), "a side")
+    return [np.asarray(value, np.float64).tolist() for value in constants(traced.closed)]

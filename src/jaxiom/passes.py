@@ -3,9 +3,10 @@
 The two sides are compiled apart: in one program XLA would share work between them, and the drift would be a fiction.
 """
 
+import math
 import time
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -16,19 +17,23 @@ from jax import Array
 from jax.extend.core import jaxpr_as_fun
 
 from jaxiom.errors import BadInput, BadShape, InternalDisagreement, Undecidable
+from jaxiom.found import Found
 from jaxiom.interpret import interpret
-from jaxiom.residues import ExactCheck, check_here
+from jaxiom.residues import TARGET, ExactCheck, check_here
 from jaxiom.rules.arithmetic import UNIT, up, wide
+from jaxiom.rules.arrays import CONTRACTIONS
 from jaxiom.rules.bounded import Bounded, Machine
 from jaxiom.rules.rounding import rounding_table
 from jaxiom.sharding import place
 from jaxiom.signature import Signature
 from jaxiom.sizes import Shape
-from jaxiom.tallies import Histogram, Tally, counted, fetch, reduced, tally, ulps
-from jaxiom.trace import Closed, Traced, make_jaxpr, open_scope
+from jaxiom.tallies import Tally, counted, fetch, reduced, tally, ulps
+from jaxiom.trace import CALLS, Closed, Traced, inner_jaxpr, make_jaxpr, open_scope
 
 Arrays = Mapping[str, Any]
 Leaves = list[Array]
+Pieces = Callable[[Arrays], Iterable[tuple["Pass", int, int, Arrays]]] | None
+"""Of placed inputs: some rows of them, from where to where, and the programs for so many."""
 
 
 @dataclass(frozen=True)
@@ -47,36 +52,6 @@ class ClosedForm:
 
 
 ZERO_FORM = ClosedForm(None)
-
-
-@dataclass
-class Found:
-    """What a pass brought to the host. Tallies add up over batches."""
-
-    tallies: dict[str, Tally] = field(default_factory=dict)
-    histogram: Histogram = field(default_factory=Histogram)
-    seconds: dict[str, float] = field(default_factory=dict)
-    bounded: bool = False
-    beyond: dict[str, int] = field(default_factory=lambda: {"drift": 0, "left": 0})
-    tightness: dict[str, float] = field(default_factory=lambda: {"drift": 0.0, "left": 0.0})
-    worst: dict[str, tuple[str, tuple[int, ...]]] = field(default_factory=dict)
-    blamed: tuple[str, ...] = ()
-    eager: dict[str, Tally] = field(default_factory=dict)
-    eager_beyond: tuple[str, ...] = ()
-
-    def count(self, name: str, x: Any, size: int) -> None:
-        self.tallies[name] = self.tallies.get(name, Tally()) + tally(x, size)
-
-    def take(self, leaves: Leaves, parts: Sequence[Mapping[str, Any]]) -> None:
-        """Add what `Pass.compare` reduced."""
-        for leaf, part in zip(leaves, parts, strict=True):
-            for name, x in part.items():
-                if name == "ulps":
-                    self.histogram.add(x)
-                elif name == "counts":
-                    self.histogram.join(x)
-                else:
-                    self.count(name, x, leaf.size)
 
 
 def reals(side: str, traced: Traced) -> Traced:
@@ -115,6 +90,12 @@ class Pass:
         if shapes[0] != shapes[1]:
             raise BadShape(f"at {dict(sizes)} lhs has the shapes {shapes[0]} and rhs {shapes[1]}; they must agree")
         self.form, self.prediction = self.trace_form(form)
+        self.compiled: dict[Any, Any] = {}
+
+    @property
+    def contracts(self) -> bool:
+        """Whether either side multiplies matrices or convolves."""
+        return any(has_contraction(side.closed) for side in (self.lhs, self.rhs))
 
     def trace(self, function: Callable[..., Any], side: str) -> Traced:
         structs = self.signature.structs(self.sizes, jnp.dtype(self.dtype))
@@ -138,7 +119,7 @@ class Pass:
         structs = [jax.ShapeDtypeStruct(shapes[name], dtype) for name in self.names]
         return jax.make_jaxpr(lambda *xs: function(dict(zip(self.names, xs, strict=True))))(*structs)
 
-    def check_exactly(self, seed: int) -> ExactCheck:
+    def check_exactly(self, seed: int, target: float = TARGET) -> ExactCheck:
         """Both sides, and the closed form of their difference, modulo random primes."""
         with jax.enable_x64(True):
             form = self.form_program(self.form, np.dtype(np.float64))
@@ -147,6 +128,7 @@ class Pass:
             self.lhs.closed,
             self.rhs.closed,
             form=form,
+            target=target,
             seed=seed,
             device=self.device,
             put=put,
@@ -210,16 +192,26 @@ class Pass:
             found.append({name: exceeds(x, allowed) for name, (x, allowed) in drawn.items()})
         return found
 
+    def program(self, name: str, function: Callable[..., Any], *args: Any) -> Any:
+        """Compiled once for these shapes."""
+        key = (name, str(jax.tree.map(lambda a: (a.shape, str(a.dtype)), args)))
+        if key not in self.compiled:
+            self.compiled[key] = jax.jit(function).lower(*args).compile()
+        return self.compiled[key]
+
     def timed(self, found: Found, name: str, function: Callable[..., Any], *args: Any) -> Any:
         """Compile, then run and time."""
-        program = jax.jit(function).lower(*args).compile()
+        program = self.program(name, function, *args)
         start = time.perf_counter()
         result = jax.block_until_ready(program(*args))
         found.seconds[name] = found.seconds.get(name, 0.0) + time.perf_counter() - start
         return result
 
-    def execute(self, given: Arrays, *, bound: bool = True, eager: bool = False) -> Found:
-        """Run everything on these inputs.
+    def execute(
+        self, given: Arrays, *, bound: bool = True, eager: bool = False, expected: bool = False, pieces: Pieces = None
+    ) -> Found:
+        """Run everything on these inputs. With `pieces`, which cuts rows of the inputs, the bound is computed for some
+        rows at a time: it needs copies of its inputs.
 
         Raises:
             BadInput: a result or its bound is not finite.
@@ -232,15 +224,76 @@ class Pass:
             require_finite(side, leaves, self.dtype)
         parts, predicted = self.timed(found, "drift", self.compare, lhs, rhs, arrays)
         found.take(lhs, parts)
-        bounds = None
+        wanted = {"bound": bound, "eager": eager, "expected": expected}
+        for run, start, stop, rows in [(self, 0, None, arrays)] if pieces is None else pieces(arrays):
+            results = [None if r is None else [x[start:stop] if stop else x for x in r] for r in (lhs, rhs, predicted)]
+            found.join(run.scrutinize(rows, *results, **wanted), start)
+        return found
+
+    def scrutinize(
+        self, arrays: Arrays, lhs: Any, rhs: Any, predicted: Any, *, bound: bool, eager: bool, expected: bool
+    ) -> Found:
+        """What can be asked of results: bound, blame, what was to be expected, and op by op."""
+        found, bounds = Found(), None
         if bound:
             bounds = self.timed(found, "bound", self.bounds, arrays)
-            self.collect(found, lhs, jax.jit(self.judge)(lhs, rhs, predicted, bounds))
+            operands = (lhs, rhs, predicted, bounds)
+            self.collect(found, lhs, self.program("judge", self.judge, *operands)(*operands))
             if found.beyond["drift"] and (predicted is None or found.beyond["left"]):
-                found.blamed = self.blame(given, (lhs, rhs), bounds)
+                found.blamed = self.blame(arrays, (lhs, rhs), bounds)
+        if bound and expected:
+            likely = self.timed(found, "expected", self.likely, arrays)
+            for name, total in zip(("drift", "left"), likely, strict=True):
+                for leaf, x in zip(lhs, total, strict=True):
+                    found.count(f"expected of {name}", x, leaf.size)
         if eager:
             self.hold_against_eager(found, arrays, (lhs, rhs), bounds)
         return found
+
+    def likely(self, arrays: Arrays) -> tuple[list[Any], list[Any]]:
+        """What rounding is likely to make of the drift, and of what is left, reduced."""
+        bounds = self.bounds(arrays, likely=True)
+        sides = [jnp.hypot(a, b) for a, b in zip(bounds["lhs"], bounds["rhs"], strict=True)]
+        rest = (
+            [jnp.hypot(a, b) for a, b in zip(sides, bounds["predicted"], strict=True)]
+            if "predicted" in bounds
+            else sides
+        )
+        return [reduced(x) for x in sides], [reduced(x) for x in rest]
+
+    def memory(self, bound: bool = True, piece: "Pass | None" = None) -> tuple[int, int]:
+        """Bytes that the bare two sides need, and that all of this does, as the compiler plans it; with `piece`, if the
+        bound is computed by that."""
+        arrays = {
+            n: jax.ShapeDtypeStruct(s, jnp.dtype(self.dtype)) for n, s in self.signature.shapes_at(self.sizes).items()
+        }
+        inputs = footprint(list(arrays.values()))
+        lhs, rhs = (jax.eval_shape(self.side(at), arrays) for at in range(2))
+        held = inputs + footprint(lhs) + footprint(rhs)
+        bare = held + max(self.scratch("lhs", self.side(0), arrays), self.scratch("rhs", self.side(1), arrays))
+        parts, predicted = jax.eval_shape(self.compare, lhs, rhs, arrays)
+        need = max(bare, held + footprint((parts, predicted)) + self.scratch("drift", self.compare, lhs, rhs, arrays))
+        if bound:
+            need = max(need, held + footprint(predicted) + (piece or self).bound_memory(copies=piece is not None))
+        return bare, need
+
+    def bound_memory(self, copies: bool) -> int:
+        """Bytes that the bound and its judgement need beside inputs and results; with copies of these, if asked for."""
+        shapes = self.signature.shapes_at(self.sizes)
+        arrays = {name: jax.ShapeDtypeStruct(shapes[name], jnp.dtype(self.dtype)) for name in self.names}
+        lhs, rhs = (jax.eval_shape(self.side(at), arrays) for at in range(2))
+        _, predicted = jax.eval_shape(self.compare, lhs, rhs, arrays)
+        bounds = jax.eval_shape(self.bounds, arrays)
+        scratch = (
+            self.scratch("bound", self.bounds, arrays),
+            self.scratch("judge", self.judge, lhs, rhs, predicted, bounds),
+        )
+        return footprint(bounds) + max(scratch) + (footprint((arrays, lhs, rhs, predicted)) if copies else 0)
+
+    def scratch(self, name: str, function: Callable[..., Any], *args: Any) -> int:
+        """Bytes that a program needs beside its operands and results."""
+        planned = self.program(name, function, *args).memory_analysis()
+        return 0 if planned is None else int(planned.temp_size_in_bytes)
 
     def collect(self, found: Found, lhs: Leaves, judged: Sequence[Mapping[str, Any]]) -> None:
         """Bring the judgement to the host."""
@@ -266,7 +319,7 @@ class Pass:
             return ()
         blamed = []
         with jax.enable_x64(True), jax.default_device(jax.local_devices(backend="cpu")[0]):
-            precise = {name: jnp.asarray(np.asarray(given[name]).astype(np.float64)) for name in self.names}
+            precise = {name: jnp.asarray(fetch(given[name]).astype(np.float64)) for name in self.names}
             for at, name in enumerate(("lhs", "rhs")):
                 exact = jax.jit(self.side(at))(precise)
                 for x, y, b in zip(sides[at], exact, bounds[name], strict=True):
@@ -287,6 +340,18 @@ class Pass:
                 if bounds is not None and bool((jnp.abs(difference) > up(2 * bounds[name][leaf], 8)).any()):
                     beyond.append(name)
         found.eager_beyond = tuple(dict.fromkeys(beyond))
+
+
+def has_contraction(closed: Closed) -> bool:
+    return any(
+        has_contraction(inner_jaxpr(e)) if e.primitive in CALLS else e.primitive in CONTRACTIONS
+        for e in closed.jaxpr.eqns
+    )
+
+
+def footprint(tree: Any) -> int:
+    """Bytes of all arrays in a tree."""
+    return sum(math.prod(a.shape) * np.dtype(a.dtype).itemsize for a in jax.tree.leaves(tree))
 
 
 def exceeds(x: Array, allowed: Array) -> dict[str, Any]:

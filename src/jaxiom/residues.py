@@ -16,7 +16,7 @@ is one prime of many.) A residue that is not zero is a certainty: the draw itsel
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import lru_cache, partial
 from typing import Any
 
 import jax
@@ -179,11 +179,12 @@ Words = Sequence[np.ndarray]
 Put = Callable[[Words], Sequence[Any]]
 
 
+@lru_cache(maxsize=4)
 def residual(
     lhs: Closed, rhs: Closed, form: Closed | None = None, kind: Accumulator = FLOAT64
 ) -> Callable[[Any, Words], dict[str, list[Probe]]]:
     """A jitted function of (p, a random word for each entry of each input) that probes lhs - rhs ("sides"), and that
-    minus the closed form ("form")."""
+    minus the closed form ("form"). Kept, so that the same check again need not be compiled again."""
 
     def run(p: Array, words: Sequence[Array]) -> dict[str, list[Probe]]:
         field = Field(p.astype(kind.storage), kind)

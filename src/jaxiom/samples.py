@@ -1,6 +1,7 @@
 """The inputs of a measurement: sizes, and arrays that are random or the user's own, checked."""
 
-from collections.abc import Mapping
+import math
+from collections.abc import Collection, Mapping
 from typing import Any
 
 import jax
@@ -10,6 +11,8 @@ import numpy as np
 from jaxiom.errors import BadInput
 from jaxiom.signature import Signature
 from jaxiom.sizes import Shape
+
+BLOCK = 2**16  # entries that a generator draws at least
 
 
 def flatten(inputs: Mapping[str, Any], names: set[str]) -> dict[str, np.ndarray]:
@@ -54,14 +57,51 @@ def find_sizes(
     return {name: int(value) for name, value in found.items()}
 
 
-def random_inputs(signature: Signature, sizes: Mapping[str, int], dtype: str, seed: int) -> dict[str, np.ndarray]:
-    """Standard normal entries, rounded to `dtype`, by the leaf's name."""
+def random_inputs(
+    signature: Signature,
+    sizes: Mapping[str, int],
+    dtype: str,
+    seed: int,
+    rows: Mapping[str, tuple[int, int]] | None = None,
+    only: Collection[str] | None = None,
+    means: Mapping[str, float] | None = None,
+) -> dict[str, np.ndarray]:
+    """Standard normal entries, rounded to `dtype`, by the leaf's name; of some arrays only rows from start to stop;
+    `only` these arrays. `means` are added to their entries.
+
+    An entry depends on the seed, its array and its place alone, not on what is asked for with it.
+    """
+    check_seed(seed)
+    unknown = set(means or {}) - set(signature.shapes_at(sizes))
+    if unknown:
+        raise BadInput(f"means: unknown {', '.join(sorted(unknown))}; the arrays are {', '.join(arrays_of(signature))}")
+    precise = np.float64 if dtype == "float64" else np.float32
+    found = {}
+    for at, (name, shape) in enumerate(signature.shapes_at(sizes).items()):
+        if only is not None and name not in only:
+            continue
+        start, stop = (rows or {}).get(name, (0, shape[0] if shape else 1))
+        drawn = normal_rows((int(seed), at), shape[1:], start, stop, precise)
+        drawn = drawn + precise((means or {}).get(name, 0))
+        found[name] = (drawn if shape else drawn[0]).astype(jnp.dtype(dtype))
+    return found
+
+
+def check_seed(seed: Any) -> None:
     if isinstance(seed, bool) or not isinstance(seed, int | np.integer) or seed < 0:
         raise BadInput(f"seed: expected a whole number of at least 0, got {seed!r}")
-    rng = np.random.default_rng(seed)
-    precise = np.float64 if dtype == "float64" else np.float32
-    shapes = signature.shapes_at(sizes)
-    return {n: rng.standard_normal(s, precise).astype(jnp.dtype(dtype)) for n, s in shapes.items()}
+
+
+def normal_rows(seed: tuple[int, ...], shape: tuple[int, ...], start: int, stop: int, dtype: Any) -> np.ndarray:
+    """Rows start to stop of an endless array of normal entries, drawn in blocks with a generator each."""
+    height = max(1, BLOCK // max(math.prod(shape), 1))
+    found = np.empty((stop - start, *shape), dtype)
+    for block in range(start // height, -(-stop // height)):
+        first = block * height
+        rows = np.random.default_rng([*seed, block]).standard_normal((min(height, stop - first), *shape), dtype)
+        low = max(start, first)
+        found[low - start : first + len(rows) - start] = rows[low - first :]
+    return found
 
 
 def given_inputs(

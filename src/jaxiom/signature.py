@@ -32,12 +32,15 @@ class Signature:
         leaves: their arrays and integer variables, flattened, with names.
         sizes: the sizes they name, within `given`.
         assume: what the inputs satisfy, or None.
+        dtype: what the functions are traced with. Over the reals it matters for numbers in the program only: 0.1 is
+            another binary fraction in each.
     """
 
     parameters: Mapping[str, Any]
     leaves: tuple[Leaf, ...]
     sizes: Sizes
     assume: Assumption | None = None
+    dtype: str = "float32"
 
     def map(self, function: Callable[[Leaf], Any]) -> list[Any]:
         """The arguments, each leaf replaced by what `function` makes of it."""
@@ -51,12 +54,12 @@ class Signature:
         return owners[[one.name for one in self.leaves].index(leaf)]
 
     def symbolic(self, scope: Scope) -> list[Any]:
-        """The arguments to trace with: float32 arrays of symbolic shape; integer variables as sizes."""
+        """The arguments to trace with: arrays of symbolic shape; integer variables as sizes."""
 
         def argument(leaf: Leaf) -> Any:
             if isinstance(leaf.shape, Whole):
                 return scope.dims[leaf.shape.name]
-            return jax.ShapeDtypeStruct(tuple(scope.dim(a.size) for a in leaf.shape.axes), jnp.float32)
+            return jax.ShapeDtypeStruct(tuple(scope.dim(a.size) for a in leaf.shape.axes), jnp.dtype(self.dtype))
 
         return self.map(argument)
 
@@ -68,9 +71,9 @@ class Signature:
         """The arguments at given sizes: `inputs` by the leaf's name, integer variables from `sizes`."""
         return self.map(lambda leaf: sizes[leaf.shape.name] if isinstance(leaf.shape, Whole) else inputs[leaf.name])
 
-    def structs(self, sizes: Mapping[str, int], dtype: Any = jnp.float32) -> list[Any]:
+    def structs(self, sizes: Mapping[str, int], dtype: Any = None) -> list[Any]:
         """The arguments at given sizes as `jax.ShapeDtypeStruct`, integer variables as ints."""
-        shapes = self.shapes_at(sizes)
+        shapes, dtype = self.shapes_at(sizes), jnp.dtype(dtype or self.dtype)
         return self.arguments(sizes, {n: jax.ShapeDtypeStruct(s, dtype) for n, s in shapes.items()})
 
     def sizes_of(self, inputs: Mapping[str, Any], at: Mapping[str, int] | None = None) -> dict[str, int]:

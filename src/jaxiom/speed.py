@@ -20,9 +20,10 @@ from jax import Array
 
 from jaxiom.decide import decide
 from jaxiom.errors import BadInput
+from jaxiom.found import Found
 from jaxiom.layers import conv
 from jaxiom.measuring import closed_form, read_dtype
-from jaxiom.passes import Found, Pass
+from jaxiom.passes import Pass
 from jaxiom.residues import check_here
 from jaxiom.samples import random_inputs
 from jaxiom.signature import read_signature
@@ -194,12 +195,14 @@ def medians(timed: Timed, rounds: int, progress: Progress) -> dict[str, float]:
 
 
 def exact_seconds(sizes: Mapping[str, int], dtype: str, padding: str) -> float:
-    """The exact check to 2^-60 of an equal claim, with its compilation, better of two."""
+    """The exact check to 2^-60 of an equal claim, compiled already as the bare sides are; better of two."""
     run = prepare(equal_sides(padding), sizes, dtype, padding)
+    check = partial(check_here, run.lhs.closed, run.rhs.closed, device=run.device)
+    check()
     seconds = []
     for _ in range(2):
         start = time.perf_counter()
-        check_here(run.lhs.closed, run.rhs.closed, device=run.device)
+        check()
         seconds.append(time.perf_counter() - start)
     return min(seconds)
 

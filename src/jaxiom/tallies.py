@@ -119,7 +119,7 @@ class Histogram:
 
     def join(self, counts: Any) -> None:
         """What `counted` gives, or another histogram's counts."""
-        self.counts += np.asarray(counts, np.int64)
+        self.counts += fetch(counts).astype(np.int64)
 
     def quantiles(self, levels: Sequence[float] = QUANTILES) -> dict[float, float]:
         """For each level, the least number of ulps (to an eighth of an octave, upwards) that this share stays below.

@@ -181,7 +181,7 @@ def replay(
     where they have no value."""
     arguments = signature.arguments(sizes, inputs)
     try:
-        left, right = evaluate(lhs, arguments, effort=effort), evaluate(rhs, arguments, effort=effort)
+        left, right = (evaluate(side, arguments, effort=effort, dtype=signature.dtype) for side in (lhs, rhs))
     except (NoValue, ZeroDivisionError):
         return None
     for i, (a, b) in enumerate(zip(left, right, strict=True)):
