@@ -63,7 +63,7 @@ SETTINGS: list[tuple[dict[str, Any], str]] = [
     ({"dtype": "float99"}, "dtype: expected one of"),
     ({"precision": "sloppy"}, "precision: expected one of default, high, highest, got 'sloppy'"),
     ({"devices": "abacus"}, "devices: JAX sees no 'abacus' here"),
-    ({"devices": [1, 2]}, "devices: expected one JAX device"),
+    ({"devices": [1, 2]}, "devices: expected JAX devices"),
     ({"seed": -1}, "seed: expected a whole number of at least 0, got -1"),
     ({"given": "h >= 3"}, "a claim brings its own right side"),
     ({"X": "n h w c"}, "a claim brings its own right side"),
