@@ -23,11 +23,11 @@ from jax.lax import GatherScatterMode as Mode
 from jaxiom.errors import InternalDisagreement, Unsupported
 from jaxiom.exact import evaluate, exact, letters_of
 from jaxiom.interpret import Step, refuse_unnamed
+from jaxiom.jaxprs import CALLS, dim_as_value_p, inner_jaxpr
 from jaxiom.rules import explicit
 from jaxiom.rules.explicit import EXPLICIT
 from jaxiom.rules.explicit_entries import Missing, literal
 from jaxiom.rules.explicit_functions import RULES as FUNCTIONS
-from jaxiom.trace import CALLS, dim_as_value_p, inner_jaxpr
 
 FEW = settings(max_examples=30, deadline=None, derandomize=True)
 MANY = settings(FEW, max_examples=80)

@@ -11,15 +11,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from jax import lax
+from jax.ad_checkpoint import checkpoint_name
 from jax.extend.core import primitives as prims
 
 from jaxiom import prove
 from jaxiom.errors import BadShape, Undecidable, Unsupported
 from jaxiom.interpret import Step, refuse_unnamed
+from jaxiom.jaxprs import CALLS, inner_jaxpr
 from jaxiom.layers import conv
 from jaxiom.rules import polyhedral
 from jaxiom.rules.constants import between, literal_number, simplest_near
-from jaxiom.trace import CALLS, inner_jaxpr
 from polyhedra.oracle import agrees, each, evaluate_form, read_function
 
 FEW = settings(max_examples=15, deadline=None, derandomize=True)
@@ -85,6 +86,11 @@ CASES: dict[str, tuple[Any, ...]] = {
     "concatenate": (lambda x, y: jnp.concatenate([x, 2 * y, x]), XY, "", LINE),
     "split": (lambda x: tuple(lax.split(x, (2, x.shape[0] - 2))), X, "n >= 3", LINE[::3]),
     "stack": (lambda x, y: (jnp.stack([x, y]), jnp.stack([x, y], 1)), XY, "", LINE),
+    "unstack": (lambda x: tuple(jnp.unstack(x, axis=1)), {"x": "n 3 m"}, "", TABLE),
+    "name": (lambda x: checkpoint_name(x, "label") + 1, X, "", LINE),
+    "device_put": (lambda x: jax.device_put(x) * 2, X, "", LINE),
+    "optimization_barrier": (lambda x, y: lax.optimization_barrier((x, 2 * y)), XY, "", LINE),
+    "is_finite": (lambda x: jnp.where(jnp.isfinite(x), x, 7), X, "", LINE),
     "tile": (lambda x: jnp.tile(x, (2, 3)), XM, "", TABLE),
     "iota": (lambda x: x * lax.broadcasted_iota(jnp.float32, x.shape, 1), XM, "", TABLE),
     "eq": (of_inputs(lambda a, b: a == b), XY, "", LINE),

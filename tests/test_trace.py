@@ -13,19 +13,10 @@ from hypothesis import strategies as st
 from jax import lax
 
 from jaxiom.errors import BadInput, BadShape, Undecidable
+from jaxiom.jaxprs import CALLS, all_primitives, inner_jaxpr, user_line
 from jaxiom.polyhedra.polynomial import Atom, Polynomial, lift
 from jaxiom.signature import read_signature
-from jaxiom.trace import (
-    CALLS,
-    Scope,
-    Traced,
-    all_primitives,
-    inner_jaxpr,
-    make_jaxpr,
-    open_scope,
-    user_line,
-    work,
-)
+from jaxiom.trace import Scope, Traced, make_jaxpr, open_scope, work
 
 LAW = settings(max_examples=60, deadline=None, derandomize=True)
 

@@ -7,7 +7,8 @@ from inspect import Parameter, signature
 from typing import Any, Generic, TypeVar
 
 from jaxiom.errors import InternalDisagreement, Unsupported
-from jaxiom.trace import CALLS, Closed, Equation, Literal, Primitive, inner_jaxpr, meaning, user_line
+from jaxiom.jaxprs import CALLS, Closed, Equation, Literal, Primitive, inner_jaxpr, meaning, user_line
+from jaxiom.rules.refused import REFUSED
 
 Value = TypeVar("Value")
 
@@ -69,7 +70,8 @@ class Table(Generic[Value]):
         )
         rule = self.rules.get(equation.primitive)
         if rule is None:
-            raise step.refuse(f"the {self.name} interpreter has no rule for this primitive")
+            why = REFUSED.get(step.primitive)
+            raise step.refuse(f"the {self.name} interpreter has no rule for this primitive{f': {why}' if why else ''}")
         parameters = meaning(equation)
         refuse_unnamed(step, rule, parameters)
         result = rule(step, *operands, **parameters)

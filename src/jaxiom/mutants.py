@@ -17,11 +17,11 @@ from jax.export import is_symbolic_dim
 
 from jaxiom.cases import Case, trace_cases
 from jaxiom.errors import Unsupported
+from jaxiom.jaxprs import CALLS, Closed, Equation, Literal, inner_jaxpr
 from jaxiom.mutations import changes
 from jaxiom.replay import Replay, Swap, put_in, trace_here
 from jaxiom.signature import Signature
 from jaxiom.sizes import Axis, Shape, Whole
-from jaxiom.trace import CALLS, Closed, Equation, Literal, inner_jaxpr
 
 BRANCH = 2
 """The size at which a mutant branches."""

@@ -7,8 +7,9 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
+from jaxiom.jaxprs import Equation, Literal, all_primitives
 from jaxiom.replay import Call
-from jaxiom.trace import Equation, Literal, all_primitives, shape_of
+from jaxiom.trace import shape_of
 
 Change = Callable[[Call], Any]
 """What a mutation makes of one equation: its results, given the equation where it is replayed."""

@@ -19,6 +19,7 @@ from jax.extend.core import jaxpr_as_fun
 from jaxiom.errors import BadInput, BadShape, InternalDisagreement, Undecidable
 from jaxiom.found import Found
 from jaxiom.interpret import interpret
+from jaxiom.jaxprs import CALLS, Closed, inner_jaxpr
 from jaxiom.residues import TARGET, ExactCheck, check_here
 from jaxiom.rules.arithmetic import UNIT, up, wide
 from jaxiom.rules.arrays import CONTRACTIONS
@@ -28,7 +29,7 @@ from jaxiom.sharding import place
 from jaxiom.signature import Signature
 from jaxiom.sizes import Shape
 from jaxiom.tallies import Tally, counted, fetch, reduced, tally, ulps
-from jaxiom.trace import CALLS, Closed, Traced, inner_jaxpr, make_jaxpr, open_scope
+from jaxiom.trace import Traced, make_jaxpr, open_scope
 
 Arrays = Mapping[str, Any]
 Leaves = list[Array]

@@ -11,16 +11,8 @@ from jax import lax
 from jax.export import is_symbolic_dim
 
 from jaxiom.cases import Case
-from jaxiom.trace import (
-    CALLS,
-    Closed,
-    Equation,
-    Literal,
-    dim_as_value_p,
-    inner_jaxpr,
-    shape_of,
-    without_dead_code,
-)
+from jaxiom.jaxprs import CALLS, Closed, Equation, Literal, dim_as_value_p, inner_jaxpr
+from jaxiom.trace import shape_of, without_dead_code
 
 DYNAMIC = ("broadcast_in_dim", "reshape")
 """With symbolic sizes these take the sizes as operands too."""

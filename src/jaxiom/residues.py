@@ -26,11 +26,12 @@ from jax import Array
 
 from jaxiom.errors import InternalDisagreement, Unsupported
 from jaxiom.interpret import interpret
+from jaxiom.jaxprs import Closed
 from jaxiom.probing import product_seconds
 from jaxiom.rules.accumulators import ACCUMULATORS, FLOAT64, Accumulator
 from jaxiom.rules.heights import HEIGHTS, INPUT, Height, minus
 from jaxiom.rules.modular import Field, modular_table
-from jaxiom.trace import Closed, work
+from jaxiom.trace import work
 
 TARGET = 2.0**-60
 MOST_ROUNDS = 100

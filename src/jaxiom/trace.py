@@ -1,4 +1,5 @@
-"""From a user's function to a jaxpr, with symbolic or given sizes. With `guard`, all that knows JAX's internals.
+"""From a user's function to a jaxpr, with symbolic or given sizes. With `jaxprs`, `control` and `guard`, all that
+knows JAX's internals.
 
 A symbolic trace is right where every comparison of sizes that JAX took as False is false; `guard` notes them.
 """
@@ -6,66 +7,24 @@ A symbolic trace is right where every comparison of sizes that JAX took as False
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field
-from functools import lru_cache
-from importlib import import_module
 from math import prod
-from pkgutil import iter_modules
 from typing import Any
 
 import jax
 import numpy as np
 from jax import core as jax_core
 from jax import export
-from jax._src import lax as lax_home
 from jax._src.export import shape_poly
 from jax._src.interpreters import partial_eval
-from jax._src.pjit import jit_p
-from jax.extend import core, source_info_util
+from jax.extend import core
 from jax.extend.core import primitives as prims
 
 from jaxiom.catching import noting_caught
+from jaxiom.control import written_out
 from jaxiom.errors import BadInput, BadShape, JaxiomError, Undecidable, Unsupported
 from jaxiom.guard import JAX_HOME, OWN_HOME, Question, watching
+from jaxiom.jaxprs import CALLS, Closed, Equation, Literal, inner_jaxpr
 from jaxiom.polyhedra.polynomial import Atom, Polynomial, Variable
-
-Closed = core.ClosedJaxpr
-Equation = core.JaxprEqn
-Literal = core.Literal
-Primitive = core.Primitive
-
-dim_as_value_p: Primitive = shape_poly.dim_as_value_p
-
-CALL_PARAMETER = {
-    jit_p: "jaxpr",
-    prims.custom_jvp_call_p: "call_jaxpr",
-    prims.custom_vjp_call_p: "call_jaxpr",
-    prims.closed_call_p: "call_jaxpr",
-    prims.call_p: "call_jaxpr",
-    prims.remat_p: "jaxpr",
-}
-CALLS = frozenset(CALL_PARAMETER)
-
-source_info_util.register_exclusion(OWN_HOME)  # jaxiom's own frames are not the user's
-
-
-def inner_jaxpr(equation: Equation) -> Closed:
-    """The program that a call wraps."""
-    inner = equation.params[CALL_PARAMETER[equation.primitive]]
-    return inner if isinstance(inner, Closed) else Closed(inner, ())
-
-
-def user_line(equation: Equation) -> str:
-    """The user's own file and line that made an equation."""
-    return source_info_util.summarize(equation.source_info)
-
-
-def meaning(equation: Equation) -> dict[str, Any]:
-    """An equation's parameters; a sharding over no devices, as forward differentiation writes it, is none."""
-    return {name: None if is_nowhere(value) else value for name, value in equation.params.items()}
-
-
-def is_nowhere(value: Any) -> bool:
-    return isinstance(value, jax.sharding.NamedSharding) and value.mesh.empty
 
 
 @dataclass(frozen=True)
@@ -235,7 +194,7 @@ def make_jaxpr(
                 f"{side}: the function does not run on the shapes {came}: {type(error).__name__}{said} "
                 f"{where_raised(error)}{case}{open_question(found)}"
             ) from error
-    return Traced(without_dead_code(closed), output_names(shapes), read_comparisons(found, scope))
+    return Traced(without_dead_code(written_out(closed)), output_names(shapes), read_comparisons(found, scope))
 
 
 def without_dead_code(closed: Closed) -> Closed:
@@ -346,11 +305,3 @@ def contraction(equation: Equation) -> int:
 
 def shape_of(atom: Any) -> tuple[int, ...]:
     return tuple(getattr(atom.aval, "shape", ()))
-
-
-@lru_cache(maxsize=1)
-def all_primitives() -> dict[str, Primitive]:
-    """Every primitive of this JAX's lax, by name: those that it exports, and those that only its own files hold."""
-    own = [import_module(f"{lax_home.__name__}.{found.name}") for found in iter_modules(lax_home.__path__)]
-    found = {p.name: p for module in (*own, prims) for p in vars(module).values() if isinstance(p, Primitive)}
-    return {**found, dim_as_value_p.name: dim_as_value_p, jit_p.name: jit_p}

@@ -19,6 +19,7 @@ from jaxiom.claims import Claim
 from jaxiom.decide import MOST_ORDERS, Orders, factor_orders
 from jaxiom.errors import JaxiomError
 from jaxiom.interpret import Table, interpret
+from jaxiom.jaxprs import CALLS, Closed, Equation, inner_jaxpr, user_line
 from jaxiom.polyhedra.axes import plus
 from jaxiom.polyhedra.equality import simplest
 from jaxiom.polyhedra.form import Form, Missing, Sizes, tensor
@@ -42,7 +43,7 @@ from jaxiom.reports.notation import (
 from jaxiom.rules.polyhedral import Polyhedral
 from jaxiom.signature import Signature
 from jaxiom.sizes import Shape
-from jaxiom.trace import CALLS, Closed, Equation, Scope, inner_jaxpr, shape_of, user_line
+from jaxiom.trace import Scope, shape_of
 
 Tensors = dict[str, tuple[Sizes, ...]]
 NAMES = "ABCDEFGHJKLMNPRSTUVWXYZ"

@@ -14,7 +14,7 @@ from jax import Array, lax
 from jax.extend.core import primitives as prims
 
 from jaxiom.interpret import Step
-from jaxiom.trace import Primitive
+from jaxiom.jaxprs import Primitive
 
 Move = Callable[..., Any]  # of arrays: an array, or a tuple of them
 

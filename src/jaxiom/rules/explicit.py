@@ -10,12 +10,12 @@ from jax import lax
 from jax.extend.core import primitives as prims
 
 from jaxiom.interpret import Rule, Table
+from jaxiom.jaxprs import Primitive, dim_as_value_p
 from jaxiom.rules import explicit_arithmetic as arithmetic
 from jaxiom.rules import explicit_functions as functions
 from jaxiom.rules import explicit_moves as moves
 from jaxiom.rules import explicit_sums as sums
 from jaxiom.rules.explicit_entries import check, literal
-from jaxiom.trace import Primitive, dim_as_value_p
 
 RULES: dict[Primitive, Rule] = {
     # entry by entry, letters allowed

@@ -6,9 +6,9 @@ import numpy as np
 from jax import lax
 
 from jaxiom.interpret import Rule, Step
+from jaxiom.jaxprs import Primitive
 from jaxiom.rules import balls
 from jaxiom.rules.explicit_entries import elementwise, finite, value
-from jaxiom.trace import Primitive
 
 
 def function(name: str) -> Rule:

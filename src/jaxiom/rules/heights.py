@@ -20,8 +20,8 @@ from jax.extend.core import primitives as prims
 
 from jaxiom.errors import Unsupported
 from jaxiom.interpret import Rule, Step, Table
+from jaxiom.jaxprs import Primitive
 from jaxiom.rules import arrays
-from jaxiom.trace import Primitive
 
 # A tensor of unknown constants is divided by over lcm(1 .. N), which has 1.44 N bits.
 LARGEST_DIVISOR = 10_000

@@ -19,10 +19,10 @@ from jax.extend.core import primitives as prims
 
 from jaxiom.errors import InternalDisagreement
 from jaxiom.interpret import Rule, Step, Table
+from jaxiom.jaxprs import Primitive
 from jaxiom.rules import arrays, exact_products
 from jaxiom.rules.accumulators import FLOAT64, Accumulator
 from jaxiom.rules.heights import whole_mantissa
-from jaxiom.trace import Primitive
 
 # Bits of a constant that are read at a time: with two residues' product they are exact in every storage.
 DIGIT = 6

@@ -8,6 +8,7 @@ from functools import partial
 import islpy as isl
 
 from jaxiom.interpret import Table
+from jaxiom.jaxprs import all_primitives
 from jaxiom.polyhedra.form import Form
 from jaxiom.rules import polyhedral_addresses as addresses
 from jaxiom.rules import polyhedral_arithmetic as arithmetic
@@ -18,7 +19,6 @@ from jaxiom.rules import polyhedral_indices as indices
 from jaxiom.rules import polyhedral_moves as moves
 from jaxiom.rules import polyhedral_sums as sums
 from jaxiom.rules.frame import Frame
-from jaxiom.trace import all_primitives
 
 RULES = {
     "add": arithmetic.add,
@@ -34,6 +34,10 @@ RULES = {
     "dim_as_value": arithmetic.dim_as_value,
     "copy": arithmetic.identity,
     "stop_gradient": arithmetic.identity,
+    "name": arithmetic.name,
+    "device_put": arithmetic.device_put,
+    "optimization_barrier": arithmetic.optimization_barrier,
+    "is_finite": arithmetic.is_finite,
     "reduce_sum": sums.reduce_sum,
     "dot_general": sums.dot_general,
     "conv_general_dilated": sums.conv_general_dilated,
@@ -47,6 +51,7 @@ RULES = {
     "concatenate": moves.concatenate,
     "split": moves.split_axis,
     "stack": moves.stack,
+    "unstack": moves.unstack,
     "tile": moves.tile,
     "iota": indices.iota,
     "eq": choices.comparison("="),

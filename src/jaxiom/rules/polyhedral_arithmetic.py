@@ -16,6 +16,24 @@ def identity(on: Frame, step: Step, x: Form) -> Form:
     return x
 
 
+def name(on: Frame, step: Step, x: Form, *, name: str) -> Form:
+    return x
+
+
+def device_put(on: Frame, step: Step, *xs: Form, devices: Any, srcs: Any, copy_semantics: Any) -> tuple[Form, ...]:
+    # Where a value is kept does not change it.
+    return xs
+
+
+def optimization_barrier(on: Frame, step: Step, *xs: Form) -> tuple[Form, ...]:
+    return xs
+
+
+def is_finite(on: Frame, step: Step, x: Form) -> Form:
+    """True of every real number."""
+    return Form(x.axes, ()) if isinstance(x, Missing) else spread(on.world, scalar(on.world, 1), x.axes, ())
+
+
 def add(on: Frame, step: Step, a: Form, b: Form) -> Form:
     return plus(on.world, *match(on, step, a, b))
 

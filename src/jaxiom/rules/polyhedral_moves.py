@@ -235,6 +235,11 @@ def stack(on: Frame, step: Step, *parts: Form, axis: int) -> Form:
     return result
 
 
+def unstack(on: Frame, step: Step, x: Form, *, axis: int) -> tuple[Form, ...]:
+    parts = [piece(on, step, x, axis, lift(k), lift(1)) for k in range(len(step.outs))]
+    return tuple(replace(p, axes=(*p.axes[:axis], *p.axes[axis + 1 :])) for p in parts)
+
+
 def tile(on: Frame, step: Step, x: Form, *, reps: Sequence[Any]) -> Form:
     """Repeats lie outside: entry o of an axis is entry o mod size."""
     outer = [atomic(on.world, on.affine(on.size(r))) for r in reps]

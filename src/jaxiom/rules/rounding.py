@@ -12,11 +12,11 @@ from jax.extend.core import primitives as prims
 
 from jaxiom.errors import InternalDisagreement
 from jaxiom.interpret import Rule, Step, Table
+from jaxiom.jaxprs import Primitive
 from jaxiom.rules import arrays
 from jaxiom.rules import rounding_choices as choices
 from jaxiom.rules.arithmetic import UNIT, Arithmetic, up, wide
 from jaxiom.rules.bounded import CPU, Bounded, Machine, constant, full, rounded
-from jaxiom.trace import Primitive
 
 
 def sum_errors(*operands: Bounded) -> Array | float:
