@@ -69,6 +69,11 @@ PROGRAMS: dict[str, tuple[Callable[..., Any], list[tuple[int, ...]]]] = {
     "parts": (lambda x: jnp.concatenate([2 * x[:1], x[1:] + 1]) + jnp.tile(x[0], (3, 1)), [(3, 2)]),
     "stacked": (lambda x: jnp.stack([x, -x, x / 3]).squeeze() + jnp.split(x * 3, 1)[0], [(4,)]),
     "triangle": (lambda x: jnp.tril(x) @ x + jnp.arange(3.0, dtype=x.dtype), [(3, 3)]),
+    "added at indices": (
+        lambda x, y: jnp.flip(x / 3).at[jnp.array([1, 1, 0, 9])].add(y / 7).at[::2].subtract(y[:2]),
+        [(3,), (4,)],
+    ),
+    "replaced": (lambda x, y: lax.dynamic_update_slice(x / 3, y / 7, (9,)).at[1].set(y[0] * x[0]), [(4,), (2,)]),
     "several": (lambda x: {"a": x.sum(0), "b": x.mean()}, [(3, 2)]),
 }
 

@@ -180,7 +180,7 @@ def linear(sizes: Sequence[Polynomial], indices: Sequence[str]) -> str | None:
     return " + ".join(parts) or "0"
 
 
-MOST_CASES = 16
+MOST_CASES = 64
 """Outer factors up to this size are told apart value by value where an inner one is symbolic."""
 
 

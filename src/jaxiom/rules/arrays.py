@@ -24,8 +24,8 @@ def transpose(step: Step, x: Array, *, permutation: Any) -> Array:
 
 
 def reshape(step: Step, x: Array, *, new_sizes: Any, dimensions: Any, sharding: Any) -> Array:
-    step.expect(dimensions=(dimensions, None), sharding=(sharding, None))
-    return lax.reshape(x, new_sizes)
+    step.expect(sharding=(sharding, None))
+    return lax.reshape(x, new_sizes, dimensions)
 
 
 def squeeze(step: Step, x: Array, *, dimensions: Any) -> Array:
@@ -97,10 +97,11 @@ def gather(
     mode: Any,
     fill_value: Any,
 ) -> Array:
-    """An index outside fills with NaN where the program says "fill": that is no number, and shows in the result."""
+    """An index outside fills with 0 or NaN where the program says so; NaN is no number, and shows in the result."""
     del unique_indices, indices_are_sorted  # promises to the compiler, without a meaning of their own
-    step.expect(fill_value=(fill_value, None))
-    return lax.gather(x, indices, dimension_numbers, slice_sizes, mode=mode)
+    if fill_value is not None and fill_value != 0 and not np.isnan(fill_value):
+        raise step.refuse(f"parameter fill_value={fill_value} has no rule, only 0 and NaN")
+    return lax.gather(x, indices, dimension_numbers, slice_sizes, mode=mode, fill_value=fill_value)
 
 
 # Every entry of the result is an entry of an operand. A float moves with all that is known about it.

@@ -21,7 +21,7 @@ from jax.extend.core import primitives as prims
 from jaxiom.errors import Unsupported
 from jaxiom.interpret import Rule, Step, Table
 from jaxiom.jaxprs import Primitive
-from jaxiom.rules import arrays
+from jaxiom.rules import arrays, writes
 
 # A tensor of unknown constants is divided by over lcm(1 .. N), which has 1.44 N bits.
 LARGEST_DIVISOR = 10_000
@@ -171,13 +171,26 @@ def summed(summation: Callable[..., arrays.Summation]) -> Rule:
     return rule
 
 
+def accumulated(accumulation: Callable[..., writes.Accumulation]) -> Rule:
+    @wraps(accumulation)
+    def rule(step: Step, x: Height, indices: Height, updates: Height, **parameters: Any) -> Height:
+        terms = max(accumulation(step, **parameters).terms, 1)
+        total = plus(x, times(constant(Fraction(1)), updates, terms))
+        return replace(total, constant=None, longest=max(total.longest, terms + 1))
+
+    return rule
+
+
+CARRIED = {"gather": (0,), "dynamic_slice": (0,), "dynamic_update_slice": (0, 1), "scatter": (0, 2)}
+"""The operands whose entries are entries of the result, where the others only steer."""
+
+
 def moved(move: arrays.Move) -> Rule:
     @wraps(move)
     def rule(step: Step, *operands: Height, **parameters: Any) -> Any:
-        steered = step.primitive in ("gather", "dynamic_slice")
         if step.primitive == "optimization_barrier":
             return operands
-        result = reduce(join, operands[:1] if steered else operands)
+        result = reduce(join, [operands[i] for i in CARRIED.get(step.primitive, range(len(operands)))])
         return result if len(step.outs) == 1 else (result,) * len(step.outs)
 
     return rule
@@ -220,7 +233,8 @@ RULES: dict[Primitive, Rule] = {
     lax.clamp_p: integers_only,
     **{primitive: contracted(rule) for primitive, rule in arrays.CONTRACTIONS.items()},
     **{primitive: summed(rule) for primitive, rule in arrays.SUMMATIONS.items()},
-    **{primitive: moved(move) for primitive, move in arrays.MOVES.items()},
+    **{primitive: accumulated(rule) for primitive, rule in writes.ACCUMULATIONS.items()},
+    **{primitive: moved(move) for primitive, move in (arrays.MOVES | writes.REPLACEMENTS).items()},
     **{primitive: integers_only for primitive in (*arrays.COMPARISONS, *arrays.WHOLE)},
 }
 

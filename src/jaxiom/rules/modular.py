@@ -20,7 +20,7 @@ from jax.extend.core import primitives as prims
 from jaxiom.errors import InternalDisagreement
 from jaxiom.interpret import Rule, Step, Table
 from jaxiom.jaxprs import Primitive
-from jaxiom.rules import arrays, exact_products
+from jaxiom.rules import arrays, exact_products, writes
 from jaxiom.rules.accumulators import FLOAT64, Accumulator
 from jaxiom.rules.heights import whole_mantissa
 
@@ -206,6 +206,20 @@ def summed(summation: Callable[..., arrays.Summation]) -> Rule:
     return rule
 
 
+def accumulated(accumulation: Callable[..., writes.Accumulation]) -> Rule:
+    @wraps(accumulation)
+    def rule(field: Field, step: Step, x: Array, indices: Array, updates: Array, **parameters: Any) -> Array:
+        found = accumulation(step, **parameters)
+        total = found.call(x, indices, updates)
+        if not arrays.is_float(step.outs[0]):
+            return total
+        if found.terms + 1 > field.kind.entries:
+            raise step.refuse(f"a sum of {found.terms + 1} entries is not exact in {field.kind.storage}")
+        return field.settle(total)
+
+    return rule
+
+
 def moved(move: arrays.Move) -> Rule:
     @wraps(move)
     def rule(field: Field, step: Step, *operands: Array, **parameters: Any) -> Any:
@@ -271,7 +285,8 @@ RULES: dict[Primitive, Rule] = {
     prims.dot_general_p: dot_general,
     prims.conv_general_dilated_p: conv_general_dilated,
     **{primitive: summed(rule) for primitive, rule in arrays.SUMMATIONS.items()},
-    **{primitive: moved(move) for primitive, move in arrays.MOVES.items()},
+    **{primitive: accumulated(rule) for primitive, rule in writes.ACCUMULATIONS.items()},
+    **{primitive: moved(move) for primitive, move in (arrays.MOVES | writes.REPLACEMENTS).items()},
     **{primitive: plain(function) for primitive, function in (arrays.COMPARISONS | arrays.WHOLE).items()},
 }
 

@@ -9,9 +9,9 @@ import numpy as np
 
 from jaxiom.errors import Undecidable
 from jaxiom.interpret import Step
-from jaxiom.polyhedra.axes import atomic, finer, links, product
+from jaxiom.polyhedra.axes import Misaligned, atomic, finer, links, product
 from jaxiom.polyhedra.form import Form, Sizes, join
-from jaxiom.polyhedra.polynomial import Polynomial, isl_text, lift
+from jaxiom.polyhedra.polynomial import Atom, Polynomial, isl_text, lift
 from jaxiom.polyhedra.world import World
 from jaxiom.rules.frame import Frame, Names, equal, kind_of, split
 
@@ -124,68 +124,75 @@ class Groups:
 
 
 def feature_groups(on: Frame, step: Step, x: Form, w: Form, numbers: Any, features: Any, batches: Any) -> Groups:
-    """The part of a convolution that is not spatial: features contracted, in groups where there are any."""
+    """The part of a convolution that is not spatial: channels contracted, in groups of them or of images where there
+    are any."""
     lhs, rhs = numbers.lhs_spec, numbers.rhs_spec
     batch, channel = x.axes[lhs[0]], x.axes[lhs[1]]
     feature, inner = w.axes[rhs[0]], w.axes[rhs[1]]
-    if not is_number(batches, 1):
-        raise step.refuse(f"batch_group_count={batches} has no rule, only 1")
-    if is_number(features, 1):
+    of_channels, of_images = on.size(features), on.size(batches)
+    if not on.world.is_one(of_images):
+        images = atomic(on.world, on.affine(on.size(step.outs[0].shape[numbers.out_spec[0]])))
+        tie = grouped(on, step, (batch, images, feature), of_images)
 
-        def plain(n: Names, k: Names, xn: Names, xc: Names, wk: Names, wc: Names, extra: Names) -> list[str]:
-            return equal(n, xn) + equal(k, wk) + links(on.world, channel, inner, xc, wc)
+        def by_images(n: Names, k: Names, xn: Names, xc: Names, wk: Names, wc: Names, extra: Names) -> list[str]:
+            return equal(k, wk) + links(on.world, channel, inner, xc, wc) + tie(xn, n, wk, extra)
 
-        return Groups(batch, feature, plain)
-    return grouped(on, step, batch, (channel, inner, feature), on.size(features))
+        return Groups(images, feature, by_images, extra=2)
+    if not on.world.is_one(of_channels):
+        tie = grouped(on, step, (channel, inner, feature), of_channels)
+
+        def by_channels(n: Names, k: Names, xn: Names, xc: Names, wk: Names, wc: Names, extra: Names) -> list[str]:
+            return equal(n, xn) + equal(k, wk) + tie(xc, wc, wk, extra)
+
+        return Groups(batch, feature, by_channels, extra=2)
+
+    def plain(n: Names, k: Names, xn: Names, xc: Names, wk: Names, wc: Names, extra: Names) -> list[str]:
+        return equal(n, xn) + equal(k, wk) + links(on.world, channel, inner, xc, wc)
+
+    return Groups(batch, feature, plain)
 
 
-def grouped(on: Frame, step: Step, batch: Sizes, axes: tuple[Sizes, Sizes, Sizes], count: Polynomial) -> Groups:
-    """Feature groups: channel = g·(channels per group) + inner, and feature // (features per group) = g."""
-    channel, inner, feature = axes
-    per_channel, features = product(inner), product(feature)
-    width = next((v for v in divisions(on.world, features, count)), None)
-    if width is None or not (per_channel.is_constant and width.is_constant):
-        if not count.is_constant:
+Tie = Callable[[Names, Names, Names, Names], list[str]]
+
+
+def grouped(on: Frame, step: Step, axes: tuple[Sizes, Sizes, Sizes], count: Polynomial) -> Tie:
+    """Groups: whole = group · (size of part) + part, and feature = group · (features of a group) + one of them. The
+    group and the feature in it are indices of their own."""
+    whole, part, feature = axes
+    width = quotient(on.world, product(feature), count)
+
+    def tie(one: Names, inner: Names, output: Names, extra: Names) -> list[str]:
+        group, within = extra
+        found: list[str] = []
+        try:
+            for axis, indices, size, rest in (
+                (whole, one, part, inner),
+                (feature, output, atomic(on.world, width), [within]),
+            ):
+                factors, names = (count, *size), [group, *rest]
+                found += links(on.world, axis, factors, indices, names[: len(factors)])
+        except Misaligned as error:
             raise Undecidable(
-                f"{step.primitive} at {step.line}: feature groups of symbolic number and size give a product of "
-                "variables; put a number for the number of groups, or for both sizes of a group"
-            )
-        return numbered_groups(on, step, batch, axes, int(count.value))
-    a, b = int(per_channel.value), int(width.value)
+                f"{step.primitive} at {step.line}: groups of symbolic number and size give a product of variables; put "
+                "a number for the number of groups, or for the sizes of a group"
+            ) from error
+        found += [f"0 <= {group} < {isl_text(on.affine(count))}", f"0 <= {within} < {isl_text(on.affine(width))}"]
+        return found
 
-    def link(n: Names, k: Names, xn: Names, xc: Names, wk: Names, wc: Names, extra: Names) -> list[str]:
-        (g,) = extra
-        here, tap = on.position(channel, xc, step), on.position(inner, wc, step)
-        at = on.position(feature, wk, step)
-        return equal(n, xn) + equal(k, wk) + [f"{here} = {a}*{g} + {tap}", f"{b}*{g} <= {at} < {b}*{g} + {b}"]
-
-    return Groups(batch, feature, link, extra=1)
+    return tie
 
 
-def numbered_groups(on: Frame, step: Step, batch: Sizes, axes: tuple[Sizes, Sizes, Sizes], count: int) -> Groups:
-    """A given number of groups of symbolic size: one case a group."""
-    channel, inner, feature = axes
-    per_channel, features = isl_text(on.affine(product(inner))), isl_text(on.affine(product(feature)))
-
-    def link(n: Names, k: Names, xn: Names, xc: Names, wk: Names, wc: Names, extra: Names) -> list[str]:
-        here, tap = on.position(channel, xc, step), on.position(inner, wc, step)
-        at = on.position(feature, wk, step)
-        cases = [
-            f"({here} = {g}*({per_channel}) + {tap} and {g}*({features}) <= {count}*({at}) < {g + 1}*({features}))"
-            for g in range(count)
-        ]
-        return equal(n, xn) + equal(k, wk) + ["(" + " or ".join(cases) + ")"]
-
-    return Groups(batch, feature, link)
-
-
-def divisions(world: World, features: Polynomial, count: Polynomial) -> list[Polynomial]:
-    """features / count where that is a number for all sizes."""
+def quotient(world: World, features: Polynomial, count: Polynomial) -> Polynomial:
+    """features / count, which JAX says is whole."""
     if count.is_constant:
-        return [features * Fraction(1, int(count.value))] if features.is_constant else []
-    ratios = {features.terms.get(p, Fraction(0)) / c for p, c in count.terms.items()}
-    return [lift(r) for r in ratios if world.same(features, count * r)]
-
-
-def is_number(value: Any, expected: int) -> bool:
-    return isinstance(value, int | np.integer) and value == expected
+        shared = features * (1 / count.value)
+        whole = all(c.denominator == 1 for c in shared.terms.values())
+        return shared if whole else Polynomial.variable(Atom("floordiv", features, count))
+    ratios = [lift(r) for r in {features.terms.get(p, Fraction(0)) / c for p, c in count.terms.items()}]
+    if len(count.variables) == 1:
+        (name,) = count.variables
+        ratios += features.by_powers_of(name)[1:2]
+    found = next((r for r in ratios if world.same(features, count * r)), None)
+    if found is None:
+        raise Undecidable(f"{features} features in {count} groups: how many a group has is no size")
+    return found

@@ -13,7 +13,7 @@ from jax.extend.core import primitives as prims
 from jaxiom.errors import InternalDisagreement
 from jaxiom.interpret import Rule, Step, Table
 from jaxiom.jaxprs import Primitive
-from jaxiom.rules import arrays
+from jaxiom.rules import arrays, writes
 from jaxiom.rules import rounding_choices as choices
 from jaxiom.rules.arithmetic import UNIT, Arithmetic, up, wide
 from jaxiom.rules.bounded import CPU, Bounded, Machine, constant, full, rounded
@@ -173,6 +173,32 @@ def summed(summation: Callable[..., arrays.Summation]) -> Rule:
     return rule
 
 
+def accumulated(accumulation: Callable[..., writes.Accumulation]) -> Rule:
+    """An entry and n updates of it: n additions."""
+
+    @wraps(accumulation)
+    def rule(
+        machine: Machine, step: Step, x: Bounded, indices: Bounded, updates: Bounded, **parameters: Any
+    ) -> Bounded:
+        s = accumulation(step, **parameters)
+        value = s.call(x.value, indices.value, updates.value)
+        if not arrays.is_float(step.outs[0]):
+            return Bounded(value)
+        a = machine.at(step)
+        g = float(a.nearest(s.terms, a.u))
+        floor = 16 * (s.terms + 1) * (1 + g) * a.eta
+
+        def total(of: Callable[[Bounded], Array]) -> Array:
+            return s.sizes(of(x), indices.value, of(updates))
+
+        if a.likely:
+            spread = jnp.sqrt(total(lambda b: jnp.square(b.slack)))
+            return full(value, up(g * total(lambda b: b.size) + spread, 8, floor))
+        return full(value, up(total(lambda b: (1 + 2 * g) * b.slack + g * b.size), s.terms + 8, floor))
+
+    return rule
+
+
 def moved(move: arrays.Move) -> Rule:
     """A move carries the errors along. Indices are exact integers, and steer both."""
 
@@ -242,7 +268,8 @@ RULES: dict[Primitive, Rule] = {
     prims.iota_p: iota,
     **{primitive: contracted(rule) for primitive, rule in arrays.CONTRACTIONS.items()},
     **{primitive: summed(rule) for primitive, rule in arrays.SUMMATIONS.items()},
-    **{primitive: moved(move) for primitive, move in arrays.MOVES.items()},
+    **{primitive: accumulated(rule) for primitive, rule in writes.ACCUMULATIONS.items()},
+    **{primitive: moved(move) for primitive, move in (arrays.MOVES | writes.REPLACEMENTS).items()},
     **{primitive: choices.compared(function) for primitive, function in arrays.COMPARISONS.items()},
     **{primitive: choices.whole(function) for primitive, function in arrays.WHOLE.items()},
 }
