@@ -1,5 +1,7 @@
 """Convolutions in every layout and group, their gradients, patches and pools; loops and branches written out."""
 
+from typing import Any
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -12,7 +14,7 @@ XW = {"x": "n h c", "w": "k c f"}
 XWG = {"x": "n h c", "w": "3 c f", "g": "n h-2 f"}
 
 
-def conv(x, w, stride=1, padding="VALID", numbers=LINE, **how):
+def conv(x, w, stride=1, padding: Any = "VALID", numbers=LINE, **how):
     return lax.conv_general_dilated(x, w, (stride,), padding, dimension_numbers=numbers, **how)
 
 
