@@ -188,6 +188,36 @@ def test_a_proof_from_hypotheses_that_no_size_of_its_own_satisfies_is_none() -> 
     assert verdict.reason == NONE_FOUND
 
 
+def test_a_difference_too_large_for_isl_may_still_be_refuted() -> None:
+    """Four equal factors in one monomial: isl's budget is too small to say where it is not zero, an input is not."""
+    verdict = prove(
+        lambda A, x: A @ A @ A @ A @ x,
+        lambda A, x: x,
+        A="n n",
+        x="n",
+        operations=400_000,
+        assume=lambda A: [(A @ A, A)],
+    )
+    assert verdict.status == "refuted"
+    assert any(note.startswith("no closed form of the difference: where it is not zero") for note in verdict.notes)
+
+
+def test_opaque_functions_in_the_sides_and_in_hypotheses() -> None:
+    def assume(x: Any, y: Any) -> Any:
+        return [(y, jnp.exp(x))]
+
+    verdict = prove(lambda x, y: y * jnp.exp(x), lambda x, y: y**2, x="n", y="n", assume=assume)
+    assert verdict.status == "proved"  # x = 0, y = 1 satisfies it exactly
+    assert any("exp(x[p])" in note for note in verdict.notes)
+    assert prove(lambda x: x / x, lambda x: 1 + 0 * x, x="n", assume=lambda x: [(x / x, 1 + 0 * x)]).status == "proved"
+
+
+def test_an_input_counts_only_where_both_sides_have_a_value() -> None:
+    verdict = prove(lambda x: x * jnp.sqrt(x), lambda x: -jnp.sqrt(x), x="n", assume=lambda x: [(x, -jnp.ones_like(x))])
+    assert verdict.status == "undecided"
+    assert verdict.reason == NONE_FOUND
+
+
 # -- claims
 
 

@@ -9,12 +9,16 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxiom.satisfying import first_satisfying, holds, read_system, same, satisfying, small_points
+from jaxiom.satisfying import holds, read_system, same, satisfying, small_points
 from jaxiom.signature import Signature, read_signature
 
 
 def signature_of(assume: Any, **shapes: str) -> Signature:
     return read_signature([lambda *arrays: arrays[0]], shapes, "", assume)
+
+
+def first_satisfying(signature: Signature, sizes: Any, rng: random.Random) -> Any:
+    return next(satisfying(signature, sizes, rng), None)
 
 
 def residual(signature: Signature, sizes: Any, inputs: Any) -> float:

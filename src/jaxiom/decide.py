@@ -91,7 +91,7 @@ def decide(lhs: Function, rhs: Function, signature: Signature, operations: int =
     """`prove` on a signature that has been read."""
     start = time.perf_counter()
     verdicts: list[Verdict] = []
-    ledger = Ledger(signature)
+    ledger = Ledger(lhs, rhs, signature)
     try:
         for case in trace_cases(lhs, rhs, signature):
             verdicts.append(decide_case(lhs, rhs, signature, case, operations, ledger))
@@ -143,7 +143,7 @@ def decide_case(
     try:
         with budget(operations):
             sides = interpret_sides(signature, case)
-            ledger.enter(sides.world, sides.hypotheses, sides.tensors)
+            ledger.enter(sides.world, sides.opaques, sides.hypotheses, sides.tensors)
             found = left_over(sides, ledger, operations)
             sizes = replace(sizes, domain=sides.world.domain, narrowed=(*sizes.narrowed, *sides.world.narrowed))
             notes = (*same, *sides.notes)
@@ -180,7 +180,7 @@ def left_over(sides: Sides, ledger: Ledger, operations: int) -> LeftOver:
     except Undecidable:
         if not sides.hypotheses:
             raise
-    if ledger.certify(sides.world, sides.differences, sides.hypotheses, operations):
+    if ledger.certify(sides.world, sides.differences, sides.hypotheses, operations // 2):
         return LeftOver(True, assumed=True)
     return LeftOver(False, regions)
 
@@ -202,6 +202,8 @@ def refute(
     """A refuted verdict with its witness; undecided (with the difference) where none could be shown."""
     difference: Difference | None = None
     try:
+        if not regions:
+            raise Undecidable("where it is not zero could not be told within isl's budget")
         expressions = {
             leaf: read_all(sides.world, sides.opaques, d, simplest(sides.world, d), sides.tensors)
             for leaf, d in named(case, sides)

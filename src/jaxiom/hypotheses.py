@@ -1,26 +1,27 @@
 """Deciding under hypotheses on the inputs: what they are as forms, what a proof used of them, and what it says."""
 
 import random
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from jaxiom.cases import Case
-from jaxiom.errors import BadInput, BadShape, Undecidable
-from jaxiom.exact import Inputs
+from jaxiom.errors import BadInput, BadShape, NeedsIntervals, Undecidable
+from jaxiom.exact import Inputs, evaluate
 from jaxiom.interpret import Table, interpret
 from jaxiom.polyhedra.axes import plus
 from jaxiom.polyhedra.certificates import certificate
 from jaxiom.polyhedra.equality import nonzero_regions, simplest
 from jaxiom.polyhedra.form import Form, Sizes
-from jaxiom.polyhedra.reading import read
+from jaxiom.polyhedra.opaque import Opaques
+from jaxiom.polyhedra.revealing import read_all
 from jaxiom.polyhedra.world import World, budget
 from jaxiom.polyhedra.writing import write_text
 from jaxiom.rules.constants import CONSTANT
-from jaxiom.satisfying import first_satisfying, small_points
+from jaxiom.satisfying import small_points
 from jaxiom.signature import Signature
 from jaxiom.verdict import Proved, Undecided, Verdict
-from jaxiom.witness import NONE_FOUND
+from jaxiom.witness import NONE_FOUND, draws
 
 
 def interpret_hypotheses(world: World, table: Table[Form], case: Case, inputs: Sequence[Form]) -> list[Form]:
@@ -52,15 +53,23 @@ class Ledger:
     Attributes:
         texts: each hypothesis in closed form, perhaps another in another case.
         used: those that a certificate needed.
-        example: sizes and inputs that satisfy all of them.
+        example: sizes of an input that satisfies all of them, and on which both sides have a value.
     """
 
+    lhs: Callable[..., Any]
+    rhs: Callable[..., Any]
     signature: Signature
     texts: dict[int, dict[str, None]] = field(default_factory=dict)
     used: set[int] = field(default_factory=set)
     example: dict[str, int] | None = None
 
-    def enter(self, world: World, hypotheses: Sequence[Form], tensors: Mapping[str, tuple[Sizes, ...]]) -> None:
+    def enter(
+        self,
+        world: World,
+        opaques: Opaques,
+        hypotheses: Sequence[Form],
+        tensors: Mapping[str, tuple[Sizes, ...]],
+    ) -> None:
         """Note what the hypotheses are.
 
         Raises:
@@ -70,7 +79,7 @@ class Ledger:
             regions = nonzero_regions(world, form)
             if regions and all(name.startswith(CONSTANT) for t in regions for name in t.monomial):
                 raise BadInput(about_sizes(world, number, regions))
-            text = closed_form(world, form, tensors) if regions else "an equation that every input satisfies"
+            text = closed_form(world, opaques, form, tensors) if regions else "an equation that every input satisfies"
             self.texts.setdefault(number, {})[text] = None
 
     def certify(self, world: World, differences: Sequence[Form], hypotheses: Sequence[Form], operations: int) -> bool:
@@ -89,11 +98,16 @@ class Ledger:
         return bool(hypotheses)
 
     def draw(self, signature: Signature, sizes: Any, rng: random.Random) -> Inputs | None:
-        """Inputs that satisfy the hypotheses, for the cross-check."""
-        inputs = first_satisfying(signature, sizes, rng)
-        if inputs is not None:
+        """Inputs that satisfy the hypotheses and on which both sides have a value, for the cross-check."""
+        for inputs in draws(signature, sizes, rng):
+            try:
+                for side in (self.lhs, self.rhs):
+                    evaluate(side, signature.arguments(sizes, inputs))
+            except (NeedsIntervals, ZeroDivisionError):
+                continue
             self.example = self.example or dict(sizes)
-        return inputs
+            return inputs
+        return None
 
     def conclude(self, verdict: Verdict) -> Verdict:
         """The verdict of all cases, with what it assumes. A proof that needs hypotheses stands only where some input
@@ -130,9 +144,9 @@ def about_sizes(world: World, number: int, regions: Sequence[Any]) -> str:
     return f"assume: pair {number + 1} is about sizes only, not about inputs; say it in given="
 
 
-def closed_form(world: World, form: Form, tensors: Mapping[str, tuple[Sizes, ...]]) -> str:
+def closed_form(world: World, opaques: Opaques, form: Form, tensors: Mapping[str, tuple[Sizes, ...]]) -> str:
     """A hypothesis as an equation."""
     try:
-        return f"{write_text(read(world, form, simplest(world, form), tensors))} = 0"
+        return f"{write_text(read_all(world, opaques, form, simplest(world, form), tensors))} = 0"
     except Undecidable:
         return "an equation of assume that has no closed form"

@@ -155,10 +155,6 @@ def satisfying(signature: Signature, sizes: Mapping[str, int], rng: random.Rando
                 yield inputs
 
 
-def first_satisfying(signature: Signature, sizes: Mapping[str, int], rng: random.Random) -> Inputs | None:
-    return next(satisfying(signature, sizes, rng), None)
-
-
 def small_points(sizes: Sizes, first: Sequence[Mapping[str, int]] = ()) -> Iterator[Mapping[str, int]]:
     """A few small sizes, `first` ones before, each once."""
     rng = random.Random(0)
