@@ -18,9 +18,9 @@ from jax import lax
 from jaxtyping import Array, Float
 from latex2mathml.converter import convert
 
-from jaxiom import matrices
+from jaxiom import affine, matrices
 from jaxiom.affine_maps import Operator
-from jaxiom.errors import BadInput, BadShape, Unsupported
+from jaxiom.errors import BadInput, BadShape, InternalDisagreement, Unsupported
 from jaxiom.exact import evaluate, random_inputs
 from jaxiom.identities import composition_identity, projection_identity, valid
 from jaxiom.lettered import letter
@@ -362,3 +362,12 @@ def test_the_composed_kernel_has_the_product_matrix_in_letters() -> None:
     assert composition_identity(operator(composed, **shapes), outer, inner).equal
     wrong = operator(lambda X, U, V: composed(X, U, V, False), **shapes)
     assert not composition_identity(wrong, outer, inner).equal
+
+
+def test_a_disagreement_of_the_two_interpreters_is_loud(monkeypatch: pytest.MonkeyPatch) -> None:
+    right = affine.entry_form
+    monkeypatch.setattr(affine, "entry_form", lambda *given: right(*given).scale(2))
+    with pytest.raises(
+        InternalDisagreement, match=r"the entry T\[0, 0\] at .* is 2\*W_0_0 from .* and W_0_0 on letters"
+    ):
+        operator(lambda X, W: X @ W, X="n c", W="c f")

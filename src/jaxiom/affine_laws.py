@@ -10,7 +10,7 @@ import jax
 import numpy as np
 
 from jaxiom.decide import decide
-from jaxiom.errors import JaxiomError, Unsupported
+from jaxiom.errors import BadInput, Undecidable, Unsupported
 from jaxiom.exact import evaluate, random_inputs
 from jaxiom.signature import Leaf, Signature
 from jaxiom.sizes import Shape
@@ -109,7 +109,7 @@ def refuted(name: str, text: str, lhs: Function, rhs: Function, signature: Signa
     """A law that the prover refutes, in words; "" where it does not."""
     try:
         verdict = decide(lhs, rhs, signature)
-    except JaxiomError:
+    except (BadInput, Undecidable, Unsupported):
         return ""
     if verdict.witness is None:
         return ""

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from markupsafe import Markup
 
-from jaxiom.errors import BadInput, JaxiomError
+from jaxiom.errors import BadInput, Unsupported
 from jaxiom.levels import describe
 from jaxiom.matrices import Derived
 from jaxiom.polyhedra.structure import REPEATING
@@ -95,7 +95,7 @@ def heading(of: "Operator", derived: Derived, sizes: Mapping[str, int]) -> str:
     height, width = derived.linear.shape
     count, distinct = len(derived.linear.entries), len(derived.linear.distinct)
     lines = [f"{height} × {width}, {count} entries, {distinct} distinct"]
-    with suppress(JaxiomError):  # where the levels are not known, the matrix is
+    with suppress(BadInput, Unsupported):  # where the levels are not known, the matrix is
         lines = [describe(of.levels), *lines]
     return "\n".join([*lines, ", ".join(f"{name}={value}" for name, value in sizes.items())]).strip()
 
@@ -165,7 +165,7 @@ def picture_axes(of: "Operator", rank: int) -> tuple[int | None, int]:
     """The two axes of the input that are drawn: those along which the matrix repeats, else the last."""
     try:
         found = [v.axes[1] for v in of.levels if v.kind in REPEATING and v.kind != "identity"]
-    except JaxiomError:
+    except (BadInput, Unsupported):
         found = []
     chosen = sorted({axis for axis in found if axis is not None})[:2]
     if not chosen:
@@ -203,7 +203,7 @@ def html(of: "Operator") -> str:
             Markup("<ul>{}</ul>").format(Markup("").join(Markup("<li>{}</li>").format(str(v)) for v in of.levels))
         )
         parts.append(Markup("<p><code>{}</code></p>").format(str(of.kronecker())))
-    except JaxiomError as error:
+    except (BadInput, Unsupported) as error:
         parts.append(Markup("<p>{}</p>").format(str(error)))
     picture = small_picture(of)
     if picture:
@@ -223,7 +223,7 @@ def small_picture(of: "Operator") -> str:
             return ""
         target = io.BytesIO()
         plot(of, sizes, False).savefig(target, format="png", dpi=80)
-    except JaxiomError:
+    except (BadInput, Unsupported):
         return ""
     return base64.b64encode(target.getvalue()).decode()
 
