@@ -103,7 +103,7 @@ class Operator:
 
         >>> import jaxiom
         >>> print(jaxiom.operator(lambda X, W: X @ W, X="n c", W="c f").entry)
-        T[p, q; r, s] = [-p + r = 0]·W[s, q]
+        T[p, q; r, s] = [p = r]·W[s, q]
         """
         of = self.affine
         forms = zip(of.leaves, of.entries, strict=True)
@@ -282,7 +282,7 @@ class Operator:
         >>> U = jaxiom.operator(lambda X, U: X @ U, X="n c", U="c d")
         >>> V = jaxiom.operator(lambda X, V: X @ V, X="n d", V="d e")
         >>> print(V.compose(U).entry)
-        T[p, q; r, s] = [-p + r = 0]·(Σ_{i<d} U[s, i]·V[i, q])
+        T[p, q; r, s] = [p = r]·(Σ_{i<d} U[s, i]·V[i, q])
         >>> print(V.compose(U).proofs[0])
         the composition has the matrix product: proved for n, c, d, e >= 1
         """

@@ -59,7 +59,7 @@ def describe(value: Any) -> str:
     if not len(places):
         return "= 0"
     shown = ", ".join(f"[{', '.join(map(str, p))}] = {array[tuple(p)]:g}" for p in places[:6])
-    return f"{shown}{', ...' if len(places) > 6 else ''}, else 0"
+    return f"{shown}{f' and {len(places) - 6} entries more' if len(places) > 6 else ''}, else 0"
 
 
 @dataclass(frozen=True)

@@ -78,7 +78,7 @@ CASES = [
     Case("a size equal to a number, excluded", lambda x: 2 * x if x.shape[0] == 7 else x, same, PROVED, N, "n >= 8"),
     Case("a size not equal to a number", lambda x: x if x.shape[0] != 7 else 2 * x, same, REFUTED, N, at=AT_7),
     Case("a branch that changes nothing", lambda x: x + x if x.shape[0] == 7 else 2 * x, lambda x: 2 * x, PROVED, N),
-    Case("elif", elif_chain, same, REFUTED, N, says="2·[n - 1 = 0]·x[0]"),
+    Case("elif", elif_chain, same, REFUTED, N, says="2·[n = 1]·x[0]"),
     Case("elif, given n >= 3", elif_chain, same, PROVED, N, "n >= 3"),
     Case("elif, both sides", elif_chain, lambda x: elif_chain(x) * 1, PROVED, N),
     Case("a size against a float", lambda x: 2 * x if x.shape[0] == 7.0 else x, same, REFUTED, N, at=AT_7),

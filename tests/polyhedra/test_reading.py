@@ -177,7 +177,8 @@ def at_least(*expressions: Polynomial) -> list[Condition]:
         (at_least(j, n - 1 - j), (lift(0), n)),
         (at_least(j - i, i + n - 1 - j), (i, n)),
         (at_least(j - 2 * i + 1, 2 * i + n - 2 - j), (2 * i - 1, n)),
-        (at_least(j, lift(4) - j), None),  # a number: no size
+        (at_least(j, lift(4) - j), (lift(0), lift(5))),
+        (at_least(j - i + 1, i + 1 - j), (i - 1, lift(3))),
         (at_least(j, i - j), None),  # the length depends on i
         (at_least(2 * j - i, i + n - j), None),
         (at_least(j), None),

@@ -4,7 +4,7 @@ A variable is a size (its name), a position in a set's tuple (a number), or an `
 minimum of size expressions, as it appears in shapes such as (h - 1) // 2 + 1.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property
@@ -297,3 +297,24 @@ def isl_variable(variable: Variable) -> str:
     if variable.operation == "mod":
         return f"(({left}) mod {right.strip('()')})"
     return f"{variable.operation}({left}, {right})"
+
+
+def cancel(above: Polynomial, below: Sequence[Polynomial]) -> tuple[Polynomial, tuple[Polynomial, ...]]:
+    """A fraction without the powers of sizes (never zero) that all terms of `above` share with a divisor."""
+    left: list[Polynomial] = []
+    for divisor in below:
+        for variable in divisor.variables if len(divisor.terms) == 1 else ():
+            times = min(dict(powers).get(variable, 0) for powers in (*above.terms, *divisor.terms)) if above else 0
+            above, divisor = divided(above, variable, times), divided(divisor, variable, times)
+        if divisor != 1:
+            left.append(divisor)
+    return above, tuple(left)
+
+
+def divided(polynomial: Polynomial, variable: Variable, times: int) -> Polynomial:
+    """A polynomial over a power of a variable that each of its terms has."""
+    terms = {
+        tuple((v, e - times if v == variable else e) for v, e in powers if v != variable or e > times): c
+        for powers, c in polynomial.terms.items()
+    }
+    return Polynomial(terms)

@@ -11,9 +11,10 @@ from dataclasses import dataclass, replace
 import islpy as isl
 
 from jaxiom.errors import Undecidable
+from jaxiom.polyhedra.conditions import Condition, find_window, holds, implied, reads_well
 from jaxiom.polyhedra.form import Form, Sizes, Term
 from jaxiom.polyhedra.opaque import is_opaque
-from jaxiom.polyhedra.polynomial import Polynomial, Variable, fully_affine, isl_text, lift
+from jaxiom.polyhedra.polynomial import Polynomial, Variable, cancel, lift
 from jaxiom.polyhedra.settle import SET
 from jaxiom.polyhedra.world import World
 from jaxiom.polyhedra.zero import Row, rows
@@ -33,17 +34,6 @@ class Access:
 
     def substitute(self, values: Mapping[Variable, Polynomial]) -> "Access":
         return replace(self, indices=tuple(tuple(e.substitute(values) for e in axis) for axis in self.indices))
-
-
-@dataclass(frozen=True)
-class Condition:
-    """`expression` >= 0, or == 0."""
-
-    expression: Polynomial
-    equality: bool
-
-    def substitute(self, values: Mapping[Variable, Polynomial]) -> "Condition":
-        return Condition(self.expression.substitute(values), self.equality)
 
 
 @dataclass(frozen=True)
@@ -138,47 +128,22 @@ def read_piece(
     divisors = tuple(d.substitute(solved) for d in term.divisors)
     conditions = [Condition(e.substitute(solved), True) for e in left]
     conditions += [Condition(e.substitute(solved), False) for e in least]
-    conditions = [c for c in dict.fromkeys(conditions) if c.expression and not c.expression.is_constant]
+    # An equation of sizes that holds is what a case is about, and stays.
+    conditions = [c for c in dict.fromkeys(conditions) if c.expression and (c.equality or not holds(world, c))]
     accesses = read_accesses(term, tensors, outputs, solved)
     ranges: dict[int, Polynomial] = {}
     for index in range(outputs, count):
-        window = find_window(index, conditions, outputs)
-        if window is not None and narrower(world, window[1], axis_size(index, accesses, tensors)):
+        axis = axis_size(index, accesses, tensors)
+        window = find_window(index, conditions, outputs, axis)
+        if window is not None and reads_well(world, window, axis):
             start, ranges[index] = window
             swap: dict[Variable, Polynomial] = {index: Polynomial.variable(index) + start}
             weight, divisors = weight.substitute(swap), tuple(d.substitute(swap) for d in divisors)
             accesses = [a.substitute(swap) for a in accesses]
             conditions = [c.substitute(swap) for c in conditions]
             conditions = [c for c in conditions if not implied(c, index, ranges[index])]
+    weight, divisors = cancel(weight, divisors)
     return assemble(outputs, weight, divisors, conditions, accesses, tensors, ranges, whole)
-
-
-def find_window(index: int, conditions: Sequence[Condition], outputs: int) -> tuple[Polynomial, Polynomial] | None:
-    """(start, size) where conditions say start <= index < start + size, the size being one of sizes alone."""
-    plain = Polynomial.variable(index)
-    bounds = [c.expression for c in conditions if not c.equality]
-    for low in bounds:
-        start = plain - low
-        if index in start.variables or any(isinstance(v, int) and v >= outputs for v in start.variables):
-            continue
-        for high in bounds:
-            size = high + plain + 1 - start
-            if size.variables and all(isinstance(v, str) for v in size.variables):
-                return start, size
-    return None
-
-
-def narrower(world: World, window: Polynomial, axis: Polynomial | None) -> bool:
-    """Whether a window never exceeds the axis that its index runs over: then it says more than the axis does."""
-    if axis is None or not fully_affine(window) or not fully_affine(axis):
-        return axis is None
-    return world.domain.is_subset(world.condition(f"{isl_text(window)} <= {isl_text(axis)}"))
-
-
-def implied(condition: Condition, index: int, size: Polynomial) -> bool:
-    """Whether 0 <= index < size says it already."""
-    plain = Polynomial.variable(index)
-    return not condition.equality and condition.expression in (plain, size - 1 - plain)
 
 
 def affine_rows(piece: isl.BasicSet, names: Sequence[str]) -> tuple[list[Polynomial], list[Polynomial]]:

@@ -4,6 +4,7 @@ import itertools
 import re
 from collections.abc import Iterator, Mapping, Sequence
 
+from jaxiom.polyhedra.conditions import Condition, relations
 from jaxiom.polyhedra.polynomial import Atom, Polynomial, Variable, all_names, lift
 from jaxiom.polyhedra.reading import Access, Expression, Made, Summand, Summation
 from jaxiom.polyhedra.revealing import instance
@@ -78,7 +79,14 @@ class Text:
         return name
 
     def polynomial(self, value: Polynomial, names: Mapping[Variable, str]) -> str:
-        return value.text(lambda v: self.atom(v, names), times="·")
+        """Beginning with what is added where there is anything: w - k + 1, not -k + w + 1."""
+        text = value.text(lambda v: self.atom(v, names), times=self.times)
+        first = first_positive(value) if text.startswith("-") else None
+        if first is None:
+            return text
+        head = first.text(lambda v: self.atom(v, names), times=self.times)
+        rest = (value - first).text(lambda v: self.atom(v, names), times=self.times)
+        return f"{head} - {rest.removeprefix('-')}"
 
     def atom(self, variable: Variable, names: Mapping[Variable, str]) -> str:
         if isinstance(variable, Atom):
@@ -100,8 +108,8 @@ class Text:
     def below(self, index: str, size: str | None) -> str:
         return f"{index}<{size}" if size else index
 
-    def condition(self, text: str, equality: bool) -> str:
-        return f"[{text} {'=' if equality else '≥'} 0]"
+    def condition(self, text: str) -> str:
+        return f"[{text}]"
 
     def fraction(self, above: str, below: str) -> str:
         return f"{above}/({below})"
@@ -130,13 +138,7 @@ class Latex(Text):
         return f"{match[1]}_{{{match[2]}}}" if match else name
 
     def polynomial(self, value: Polynomial, names: Mapping[Variable, str]) -> str:
-        text = value.text(lambda v: self.atom(v, names), times=r" \, ")
-        first = first_positive(value) if text.startswith("-") else None
-        if first is not None:  # w - k + 1, not -k + w + 1
-            head = first.text(lambda v: self.atom(v, names), times=r" \, ")
-            rest = (value - first).text(lambda v: self.atom(v, names), times=r" \, ")
-            text = f"{head} - {rest.removeprefix('-')}"
-        return re.sub(r"(?<![\w{])(\d+)/(\d+)", r"\\frac{\1}{\2}", text)
+        return re.sub(r"(?<![\w{])(\d+)/(\d+)", r"\\frac{\1}{\2}", super().polynomial(value, names))
 
     def atom(self, variable: Variable, names: Mapping[Variable, str]) -> str:
         if not isinstance(variable, Atom):
@@ -158,8 +160,8 @@ class Latex(Text):
     def below(self, index: str, size: str | None) -> str:
         return rf"{self.variable(index)} < {size}" if size else self.variable(index)
 
-    def condition(self, text: str, equality: bool) -> str:
-        return rf"\left[ {text} {'=' if equality else chr(92) + 'geq'} 0 \right]"
+    def condition(self, text: str) -> str:
+        return rf"\left[ {text.replace('≤', chr(92) + 'leq').replace('≥', chr(92) + 'geq')} \right]"
 
     def numerator(self, above: str, terms: int) -> str:
         return above
@@ -252,11 +254,19 @@ def write_summand(summand: Summand, outputs: Mapping[int, str], taken: set[str],
     negative = all(c < 0 for c in coefficient.terms.values())
     if negative:
         coefficient = -coefficient
-    parts = [style.condition(style.polynomial(c.expression, names), c.equality) for c in summand.conditions]
+    parts = write_conditions(summand.conditions, names, style)
     alone = len(summand.factors) + len(parts) == 1 and coefficient == 1 and not summand.divisors
     parts += [write_factor(f, summand, names, style, alone) for f in summand.factors]
     head = write_coefficient(coefficient, summand.divisors, names, style, bool(parts))
     return negative, style.times.join([head, *parts] if head else parts)
+
+
+def write_conditions(conditions: Sequence[Condition], names: Mapping[Variable, str], style: Text) -> list[str]:
+    """Conditions in brackets, as `relations` solves them."""
+    return [
+        style.condition(" ".join(side if isinstance(side, str) else style.polynomial(side, names) for side in relation))
+        for relation in relations(conditions)
+    ]
 
 
 def write_coefficient(
@@ -265,7 +275,9 @@ def write_coefficient(
     above = style.polynomial(coefficient, names)
     if divisors:
         below = style.times.join(
-            style.polynomial(d, names) if len(d.terms) == 1 else style.parenthesise(style.polynomial(d, names))
+            style.polynomial(d, names)
+            if len(d.terms) == 1 or len(divisors) == 1
+            else style.parenthesise(style.polynomial(d, names))
             for d in divisors
         )
         return style.fraction(style.numerator(above, len(coefficient.terms)), below)
@@ -277,7 +289,7 @@ def write_coefficient(
 
 
 def write_factor(factor: Summation, summand: Summand, names: Mapping[Variable, str], style: Text, alone: bool) -> str:
-    parts = [style.condition(style.polynomial(c.expression, names), c.equality) for c in factor.conditions]
+    parts = write_conditions(factor.conditions, names, style)
     if factor.weight != lift(1):
         parts.insert(0, style.parenthesise(style.polynomial(factor.weight, names)))
     parts += [write_factor(f, summand, names, style, False) for f in factor.inner]

@@ -38,7 +38,7 @@ from jaxiom.reports.notation import (
     shape_latex,
     size_latex,
     sum_pieces,
-    tidy,
+    within_case,
 )
 from jaxiom.rules.polyhedral import Polyhedral
 from jaxiom.signature import Signature
@@ -205,9 +205,8 @@ class Deriving(Table[Named]):
             if form.atoms == result.atoms and form.terms == result.terms:
                 return replace(operand, form=replace(operand.form, axes=result.axes))
         name, world = next(self.pool), self.frame.world
-        expression = tidy(
-            world, read_all(world, self.frame.opaques, result, result.terms, {**tensors, **self.frame.constants})
-        )
+        known = {**tensors, **self.frame.constants}
+        expression = within_case(world, read_all(world, self.frame.opaques, result, result.terms, known))
         letters_of = Names.of(expression, [*self.taken, name])
         shape = [self.frame.size(d) for d in shape_of(equation.outvars[at])]
         self.lines.append(
@@ -306,7 +305,7 @@ class Attempt:
         tensors = {internal(i, name): axes for i, (name, axes) in enumerate(self.axes.items())}
         known = {**tensors, **self.rules.constants}
         terms = simplest(self.world, form)
-        return tidy(self.world, read_all(self.world, self.rules.opaques, form, terms, known))
+        return within_case(self.world, read_all(self.world, self.rules.opaques, form, terms, known))
 
     def composed(self, form: Form) -> Pieces:
         expression = self.expression(form)

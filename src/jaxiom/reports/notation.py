@@ -1,13 +1,14 @@
-"""Closed forms for the page: windows in place of inequalities, common factors taken out, LaTeX in pieces that can wrap.
+"""Closed forms for the page: common factors taken out, LaTeX in pieces that can wrap.
 
 Nothing here is trusted: every step only rewrites what the prover read off its forms.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
-from jaxiom.polyhedra.polynomial import Polynomial, Variable, fully_affine, isl_text
-from jaxiom.polyhedra.reading import Access, Condition, Expression, Summand, Summation, implied
+from jaxiom.polyhedra.conditions import holds
+from jaxiom.polyhedra.polynomial import Polynomial, Variable
+from jaxiom.polyhedra.reading import Access, Expression, Summand, Summation
 from jaxiom.polyhedra.world import World
 from jaxiom.polyhedra.writing import (
     OUTPUT_LETTERS,
@@ -17,6 +18,7 @@ from jaxiom.polyhedra.writing import (
     taken_names,
     write_access,
     write_coefficient,
+    write_conditions,
     write_factor,
 )
 from jaxiom.rules.constants import CONSTANT
@@ -48,87 +50,12 @@ class Page(Latex):
 STYLE = Page()
 
 
-def tidy(world: World, expression: Expression) -> Expression:
-    """Drop conditions that the sizes imply, and sum over windows where conditions bound an index to one."""
-    summands = tuple(tidy_summand(world, s, expression.outputs) for s in expression.summands)
-    return replace(expression, summands=summands)
-
-
-def tidy_summand(world: World, summand: Summand, outputs: int) -> Summand:
-    ranges = dict(summand.ranges)
-    factors = tuple(windowed(f, ranges, outputs) for f in summand.factors)
-    conditions = tuple(c for c in summand.conditions if not holds(world, c))
-    coefficient, divisors = cancel(summand.coefficient, summand.divisors)
-    return replace(
-        summand, coefficient=coefficient, divisors=divisors, conditions=conditions, factors=factors, ranges=ranges
-    )
-
-
-def cancel(above: Polynomial, below: Sequence[Polynomial]) -> tuple[Polynomial, tuple[Polynomial, ...]]:
-    """A fraction without the powers of sizes (never zero) that all terms of `above` share with a divisor."""
-    left: list[Polynomial] = []
-    for divisor in below:
-        for variable in divisor.variables if len(divisor.terms) == 1 else ():
-            times = min(dict(powers).get(variable, 0) for powers in (*above.terms, *divisor.terms)) if above else 0
-            above, divisor = divided(above, variable, times), divided(divisor, variable, times)
-        if divisor != 1:
-            left.append(divisor)
-    return above, tuple(left)
-
-
-def divided(polynomial: Polynomial, variable: Variable, times: int) -> Polynomial:
-    """A polynomial over a power of a variable that each of its terms has."""
-    terms = {
-        tuple((v, e - times if v == variable else e) for v, e in powers if v != variable or e > times): c
-        for powers, c in polynomial.terms.items()
-    }
-    return Polynomial(terms)
-
-
-def holds(world: World, condition: Condition) -> bool:
-    """Whether a condition on sizes alone is true for all of them."""
-    expression = condition.expression
-    if not fully_affine(expression) or not all(isinstance(v, str) for v in expression.variables):
-        return False
-    relation = "=" if condition.equality else ">="
-    return world.domain.is_subset(world.condition(f"{isl_text(expression * expression.denominator)} {relation} 0"))
-
-
-def windowed(factor: Summation, ranges: dict[int, Polynomial | None], outputs: int) -> Summation:
-    """The same sum, each index that conditions keep in a window counted from the window's start.
-
-    What lies outside a tensor counts as 0, as everywhere in this notation.
-    """
-    for index in factor.indices:
-        window = find_window(index, factor.conditions, outputs)
-        if window is None:
-            continue
-        start, ranges[index] = window
-        swap: dict[Variable, Polynomial] = {index: Polynomial.variable(index) + start}
-        moved = [c.substitute(swap) for c in factor.conditions]
-        factor = replace(
-            factor,
-            weight=factor.weight.substitute(swap),
-            conditions=tuple(c for c in moved if not implied(c, index, window[1])),
-            accesses=tuple(a.substitute(swap) for a in factor.accesses),
-            inner=tuple(replace(s, accesses=tuple(a.substitute(swap) for a in s.accesses)) for s in factor.inner),
-        )
-    return factor
-
-
-def find_window(index: int, conditions: Sequence[Condition], outputs: int) -> tuple[Polynomial, Polynomial] | None:
-    """(start, size) where conditions say start <= index < start + size and the size is one of sizes alone."""
-    plain = Polynomial.variable(index)
-    bounds = [c.expression for c in conditions if not c.equality]
-    for low in bounds:
-        start = plain - low
-        if any(isinstance(v, int) and (v == index or v >= outputs) for v in start.variables):
-            continue
-        for high in bounds:
-            size = high + plain + 1 - start
-            if size and not any(isinstance(v, int) for v in size.variables):
-                return start, size
-    return None
+def within_case(world: World, expression: Expression) -> Expression:
+    """Without the equations of sizes that hold in a case, where the page says which case it is."""
+    summands = [
+        replace(s, conditions=tuple(c for c in s.conditions if not holds(world, c))) for s in expression.summands
+    ]
+    return replace(expression, summands=tuple(summands))
 
 
 @dataclass(frozen=True)
@@ -172,23 +99,11 @@ def signed(summand: Summand, names: Names) -> tuple[bool, str]:
     negative = bool(coefficient.terms) and all(c < 0 for c in coefficient.terms.values())
     if negative:
         coefficient = -coefficient
-    parts = [condition_latex(c, local, names.outputs) for c in summand.conditions]
+    parts = write_conditions(summand.conditions, local, STYLE)
     alone = len(summand.factors) + len(parts) == 1 and coefficient == 1 and not summand.divisors
     parts += [write_factor(f, summand, local, STYLE, alone) for f in summand.factors]
     head = write_coefficient(coefficient, summand.divisors, local, STYLE, bool(parts))
     return negative, STYLE.times.join([head, *parts] if head else parts)
-
-
-def condition_latex(condition: Condition, local: Mapping[Variable, str], outputs: Mapping[int, str]) -> str:
-    """A condition in brackets, solved for an output index where it has one: [q = h - 1]."""
-    expression = condition.expression
-    for index in outputs:
-        slope = expression.terms.get(((index, 1),), None)
-        if slope in (1, -1):
-            relation = "=" if condition.equality else r"\geq" if slope == 1 else r"\leq"
-            other = STYLE.polynomial(Polynomial.variable(index) - expression * slope, local)
-            return rf"\left[ {outputs[index]} {relation} {other} \right]"
-    return STYLE.condition(STYLE.polynomial(expression, local), condition.equality)
 
 
 @dataclass(frozen=True)
