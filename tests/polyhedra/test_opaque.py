@@ -251,8 +251,8 @@ DIFFERENCES = [
 ]  # fmt: skip
 TEXTS = {
     "a shift": "exp(1 + x[p]) - exp(x[p])",
-    "a slice": "exp(x[p+1]) - [p - 1 ≥ 0]·exp(x[p]) - [p = 0]·exp(x[0])",
-    "sums": "[n - 2 ≥ 0]·(Σ_{i<n} exp(1/4·x[i, p])) - [n - 2 ≥ 0]·exp(1/4·(Σ_{i<n} x[i, p]))",
+    "a slice": "exp(x[p+1]) - [p ≥ 1]·exp(x[p]) - [p = 0]·exp(x[0])",
+    "sums": "[n ≥ 2]·(Σ_{i<n} exp(1/4·x[i, p])) - [n ≥ 2]·exp(1/4·(Σ_{i<n} x[i, p]))",
     "nested": "tanh(Σ_{i<n} sin(x[i, p])) - 1/(n)·(Σ_{i<n} x[i, p])",
 }
 
