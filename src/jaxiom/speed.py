@@ -34,7 +34,7 @@ SHAPES = {"X": "n h w c", "W": "kh kw c f", "Q": "f k"}
 FITS = "h >= kh, w >= kw"
 PADDINGS = ("SAME", "VALID")
 SIDES, BOUND = "both sides, drift and prediction", "rounding bound, judged"
-EXACT = "exact check to 2^-60, compiling too"
+EXACT = "exact check to 2^-60"
 CONVOLUTION, SHIFTED = "convolution", "shifted products"
 
 Convolve = Callable[..., Array]
