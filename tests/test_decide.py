@@ -192,9 +192,9 @@ def test_a_divisor_that_can_be_zero_narrows_the_sizes() -> None:
 
 
 def test_a_divisor_that_is_always_zero_leaves_nothing() -> None:
-    verdict = prove(lambda x: x / (rows(x) - 1), lambda x: x, x="n", given="n == 1")
-    assert verdict.status == "undecided"
-    with pytest.raises((Unsupported, BadInput), match="zero"):
+    with pytest.raises(Unsupported, match="division by zero"):
+        prove(lambda x: x / (rows(x) - 1), lambda x: x, x="n", given="n == 1")
+    with pytest.raises(Unsupported, match="zero somewhere"):
         prove(lambda x: x / (rows(x) - rows(x)), lambda x: x, x="n")
 
 
@@ -445,6 +445,57 @@ def test_shifts_by_an_integer_variable() -> None:
     linear = prove(lambda x, p: shift(2 * x, p), lambda x, p: 2 * shift(x, p), x="n", p=int)
     assert linear.status == "proved"
     assert prove(lambda x, p: shift(x, p), lambda x, p: x, x="n", p=int, given="p == 0").status == "proved"
+
+
+# -- quotients of sizes, and division by zero
+
+
+def test_the_reciprocal_of_a_size_is_read_as_exact() -> None:
+    verdict = prove(lambda x: x.sum() * (1 / rows(x)), lambda x: x.mean(), x="n", given="n >= 3")
+    assert verdict.status == "proved"
+    assert any("read as exact" in note and "test_decide.py" in note for note in verdict.notes)
+    assert not prove(lambda x: x.sum() / rows(x), lambda x: x.mean(), x="n").notes
+    assert prove(lambda x: x.sum() * (2 / rows(x)), lambda x: x.mean(), x="n").status == "refuted"
+
+
+@pytest.mark.parametrize(
+    "function",
+    [
+        lambda x: 2 * x if type(rows(x)) is int else x,
+        lambda x: x * (0.1 * rows(x)) / (0.1 * rows(x)) if rows(x) > 0 else x,
+    ],
+)
+def test_a_function_that_is_another_at_numbers_is_never_proved(function: Any) -> None:
+    verdict = prove(function, lambda x: x, x="n", given="n >= 3")
+    assert verdict.status == "undecided" or function(jnp.ones(3)).tolist() == [1, 1, 1]
+    assert verdict.status == "proved" or "is not what it is for all sizes" in verdict.reason
+
+
+@pytest.mark.parametrize(
+    ("lhs", "rhs"),
+    [
+        (lambda x, p: x * (1 / p), lambda x, p: x / p),
+        (lambda x, p: x / p * p, lambda x, p: x),
+        (lambda x, p: x.sum() / p, lambda x, p: x.sum() * 2 / (2 * p)),
+    ],
+)
+def test_an_integer_variable_that_divides_is_not_zero(lhs: Any, rhs: Any) -> None:
+    verdict = prove(lhs, rhs, x="n", p=int)
+    assert verdict.status == "proved"
+    assert verdict.sizes.narrowed == ("p != 0",)
+    assert str(verdict).splitlines()[0] == "proved for n >= 1; p any integer; p != 0"
+    assert verdict.sizes.contains({"n": 2, "p": -1})
+    assert not verdict.sizes.contains({"n": 2, "p": 0})
+    assert prove(lambda x, p: 2 * lhs(x, p), rhs, x="n", p=int).status == "refuted"
+    with pytest.raises(BadInput, match="divide by zero for every allowed size"):
+        prove(lhs, lambda x, p: x * (1 / p), x="n", p=int, given="p == 0")
+
+
+def test_which_of_two_variables_is_zero() -> None:
+    verdict = prove(lambda x, p, q: x / p + q, lambda x, p, q: q + x / p, x="n", p=int, q=int)
+    assert verdict.status == "proved"
+    assert "not (p = 0 and q >= 1)" in verdict.sizes.narrowed
+    assert verdict.sizes.contains({"n": 1, "p": 1, "q": 0})
 
 
 # -- isl's budget

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Any
 
-from jaxiom.errors import BadShape, Undecidable
+from jaxiom.errors import BadInput, BadShape, Undecidable
 from jaxiom.polyhedra.polynomial import Atom, Polynomial, all_names, lift
 from jaxiom.polyhedra.world import World
 from jaxiom.signature import Signature
@@ -30,6 +30,7 @@ class Case:
         scope: the symbols of the trace.
         excluded: the equalities that could not be put in.
         assumed: the program of what the inputs satisfy: both sides of each equation, one after the other.
+        zero: the integer variables that are 0.
     """
 
     sizes: Sizes
@@ -39,10 +40,20 @@ class Case:
     words: str
     excluded: tuple[str, ...] = ()
     assumed: Traced | None = None
+    zero: frozenset[str] = frozenset()
 
     @property
     def programs(self) -> tuple[Traced, ...]:
         return tuple(filter(None, (self.lhs, self.rhs, self.assumed)))
+
+    @property
+    def without(self) -> str:
+        """What leaves this case out, in words."""
+        return left_out(self.words)
+
+
+def left_out(words: str) -> str:
+    return words.replace(" = 0", " != 0") if words.endswith(" = 0") and " and " not in words else f"not ({words})"
 
 
 @dataclass(frozen=True)
@@ -115,8 +126,12 @@ def sign_cases(sizes: Sizes) -> Iterator[tuple[Signs, Sizes]]:
             yield signs, here
 
 
-def trace_cases(lhs: Callable[..., Any], rhs: Callable[..., Any], signature: Signature) -> Iterator[Case]:
+def trace_cases(
+    lhs: Callable[..., Any], rhs: Callable[..., Any], signature: Signature, excluded: list[str] | None = None
+) -> Iterator[Case]:
     """Trace both sides, and what the inputs satisfy, for all sizes, case by case.
+
+    An integer variable's 0 at which the functions divide by zero is left out, in words, where `excluded` is given.
 
     Raises:
         Undecidable: the functions branch on sizes in more ways than can be told apart.
@@ -124,11 +139,16 @@ def trace_cases(lhs: Callable[..., Any], rhs: Callable[..., Any], signature: Sig
     count = 0
     for signs, sizes in sign_cases(signature.sizes):
         words = " and ".join(signs.words([n for n in sizes.names if n in sizes.whole]))
-        for case in branches(lhs, rhs, signature, sizes, signs, (), words):
-            count += 1
-            if count > MOST_CASES:
-                raise Undecidable(f"the functions branch on sizes in more than {MOST_CASES} ways")
-            yield case
+        try:
+            for case in branches(lhs, rhs, signature, sizes, signs, (), words):
+                count += 1
+                if count > MOST_CASES:
+                    raise Undecidable(f"the functions branch on sizes in more than {MOST_CASES} ways")
+                yield case
+        except BadInput as error:
+            if excluded is None or not signs.zero or not isinstance(error.__cause__, ZeroDivisionError):
+                raise
+            excluded.append(left_out(words))
 
 
 def branches(
@@ -161,7 +181,8 @@ def branches(
         both = " and ".join(filter(None, [words, comparison.text]))
         yield from branches(lhs, rhs, signature, here, signs, deeper, both)
     if not general.is_empty() or excluded:
-        yield Case(replace(sizes, domain=general.coalesce()), scope, left, right, words, tuple(excluded), assumed)
+        here = replace(sizes, domain=general.coalesce())
+        yield Case(here, scope, left, right, words, tuple(excluded), assumed, signs.zero)
 
 
 def takes(sizes: Sizes, signs: Signs, equalities: Sequence[str]) -> bool:

@@ -11,7 +11,7 @@ import islpy as isl
 from jaxiom.cases import Case, trace_cases
 from jaxiom.crosscheck import crosscheck
 from jaxiom.difference import Difference
-from jaxiom.errors import BadInput, BadShape, NeedsIntervals, Undecidable
+from jaxiom.errors import BadInput, BadShape, DivisionByZero, NeedsIntervals, Undecidable
 from jaxiom.exact import VARIED, random_inputs
 from jaxiom.hypotheses import Ledger, interpret_hypotheses
 from jaxiom.interpret import interpret
@@ -91,17 +91,22 @@ def decide(lhs: Function, rhs: Function, signature: Signature, operations: int =
     """`prove` on a signature that has been read."""
     start = time.perf_counter()
     verdicts: list[Verdict] = []
-    ledger = Ledger(lhs, rhs, signature)
+    ledger, excluded = Ledger(lhs, rhs, signature), []
     try:
-        for case in trace_cases(lhs, rhs, signature):
-            verdicts.append(decide_case(lhs, rhs, signature, case, operations, ledger))
+        for case in trace_cases(lhs, rhs, signature, excluded):
+            try:
+                verdicts.append(decide_case(lhs, rhs, signature, case, operations, ledger))
+            except DivisionByZero:
+                if not case.zero:
+                    raise
+                excluded.append(case.without)
     except Undecidable as error:
         verdicts.append(Undecided(signature.sizes, reason=str(error)))
-    verdict = ledger.conclude(join_verdicts(signature, verdicts))
+    verdict = ledger.conclude(join_verdicts(signature, verdicts, excluded))
     return replace(verdict, seconds=time.perf_counter() - start)
 
 
-def join_verdicts(signature: Signature, verdicts: Sequence[Verdict]) -> Verdict:
+def join_verdicts(signature: Signature, verdicts: Sequence[Verdict], excluded: Sequence[str] = ()) -> Verdict:
     """One verdict of all cases: refuted where one is, else undecided where one is, else proved."""
     everywhere = all(SAME_PROGRAM in v.notes for v in verdicts)
     notes = tuple(dict.fromkeys(n for v in verdicts for n in v.notes if n != SAME_PROGRAM or everywhere))
@@ -109,12 +114,14 @@ def join_verdicts(signature: Signature, verdicts: Sequence[Verdict]) -> Verdict:
         for verdict in verdicts:
             if isinstance(verdict, kind):
                 return replace(verdict, notes=notes)
+    if not verdicts and excluded:
+        raise BadInput("the sides divide by zero for every allowed size: the claim says nothing. Check given=")
     if not verdicts:
         raise BadShape("given: no size is left to prove the claim for")
     domain = verdicts[0].sizes.domain
     for verdict in verdicts[1:]:
         domain = domain.union(verdict.sizes.domain)
-    narrowed = tuple(dict.fromkeys(n for v in verdicts for n in v.sizes.narrowed))
+    narrowed = tuple(dict.fromkeys([*excluded, *(n for v in verdicts for n in v.sizes.narrowed)]))
     sizes = replace(signature.sizes, domain=domain.coalesce(), narrowed=narrowed)
     return replace(verdicts[0], sizes=sizes, notes=notes)
 
@@ -146,7 +153,7 @@ def decide_case(
             ledger.enter(sides.world, sides.opaques, sides.hypotheses, sides.tensors)
             found = left_over(sides, ledger, operations)
             sizes = replace(sizes, domain=sides.world.domain, narrowed=(*sizes.narrowed, *sides.world.narrowed))
-            notes = (*same, *sides.notes)
+            notes = (*same, *sides.notes, *quotients(case))
             if found.zero:
                 zero = Difference({leaf: read(sides.world, d, (), {}) for leaf, d in named(case, sides)})
                 usual = VARIED if sides.opaques.by_name else (random_inputs,)
@@ -157,6 +164,12 @@ def decide_case(
         return misaligned(lhs, rhs, signature, sizes, case, error)
     except Undecidable as error:
         return Undecided(sizes, reason=str(error), notes=same)
+
+
+def quotients(case: Case) -> Iterator[str]:
+    """Notes on the quotients of plain numbers."""
+    for line in dict.fromkeys(line for program in case.programs for line in program.quotients):
+        yield f"the quotient of sizes at {line} is read as exact; where the sizes are numbers, Python rounds it"
 
 
 @dataclass(frozen=True)

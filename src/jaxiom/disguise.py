@@ -77,6 +77,17 @@ def written(self: Any, layout: str) -> str:
     return object.__format__(self, layout)
 
 
+def quotient(method: Callable[..., Any]) -> Callable[..., Any]:
+    """A division by or of a size that the user's Python does: at numbers it is a float, and rounds."""
+
+    def divide(self: Any, other: Any) -> Any:
+        if isinstance(other, int | float | shape_poly._DimExpr) and ASKED.get() is not None:
+            note("quotient", self, other, through_jax_sizes=False)
+        return method(self, other)
+
+    return divide
+
+
 def install() -> None:
     """Give JAX's size expressions what they lack of an int; what they have stays."""
     dimension: Any = shape_poly._DimExpr
@@ -86,6 +97,7 @@ def install() -> None:
     for name, method in lacking.items():
         if not hasattr(dimension, name):
             setattr(dimension, name, method)
+    dimension.__truediv__, dimension.__rtruediv__ = quotient(dimension.__truediv__), quotient(dimension.__rtruediv__)
     dimension.__format__ = written
     dimension.__getattribute__ = look_up
 

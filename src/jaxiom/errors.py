@@ -24,6 +24,10 @@ class Unsupported(JaxiomError, NotImplementedError):
     """
 
 
+class DivisionByZero(Unsupported):
+    """A divisor is zero at every size of a case, or may be. At an integer variable's 0, that value is left out."""
+
+
 class Undecidable(JaxiomError):
     """Raised inside the prover where it must stop; `prove` turns it into an `undecided` verdict with this reason."""
 

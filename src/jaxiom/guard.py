@@ -48,7 +48,7 @@ class Question:
     Attributes:
         kind: "equal" (left == right, undecided and taken as False; `if left:` asks left == 0 and is taken as True),
             "unanswered" (an error), "lookup" (by hash), "text" (written out), "caught" (the error `right` of JAX's,
-            which the function caught).
+            which the function caught), "quotient" (a division of plain numbers, which the symbolic trace does exactly).
         line: where.
         internal: whether JAX itself asked, with its own care for symbolic sizes.
         in_jax: whether the line is in JAX's code at all.

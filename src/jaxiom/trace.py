@@ -138,11 +138,13 @@ class Traced:
         closed: the jaxpr.
         leaves: a name for each output ("" for a single one), in order.
         comparisons: what JAX could not decide while tracing it.
+        quotients: the places where Python divides by a size, which the trace does exactly and a float does not.
     """
 
     closed: Closed
     leaves: tuple[str, ...]
     comparisons: tuple[Comparison, ...]
+    quotients: tuple[str, ...] = ()
 
     def is_same_program(self, other: "Traced") -> bool:
         """Whether two jaxprs print alike and hold the same constants."""
@@ -194,7 +196,8 @@ def make_jaxpr(
                 f"{side}: the function does not run on the shapes {came}: {type(error).__name__}{said} "
                 f"{where_raised(error)}{case}{open_question(found)}"
             ) from error
-    return Traced(without_dead_code(written_out(closed)), output_names(shapes), read_comparisons(found, scope))
+    program = without_dead_code(written_out(closed))
+    return Traced(program, output_names(shapes), read_comparisons(found, scope), quotients(found))
 
 
 def without_dead_code(closed: Closed) -> Closed:
@@ -251,7 +254,7 @@ def read_comparisons(found: Sequence[Question], scope: Scope) -> tuple[Compariso
     for question in found:
         if question.in_jax and not scope.reads(question.left, question.right):
             continue  # JAX's caches compare with the sizes of earlier traces
-        if question.internal and question.kind != "equal":
+        if question.kind == "quotient" or (question.internal and question.kind != "equal"):
             continue
         if question.kind != "equal":
             about = first_line(question.right) if question.kind == "caught" else scope.size(question.left)
@@ -262,6 +265,11 @@ def read_comparisons(found: Sequence[Question], scope: Scope) -> tuple[Compariso
         comparison = Comparison(difference, f"{left} == {right}", question.line, question.internal)
         unique.setdefault((difference, question.internal), comparison)
     return tuple(unique.values())
+
+
+def quotients(found: Sequence[Question]) -> tuple[str, ...]:
+    """Where the user's Python divides by a size; JAX's own code knows what it does."""
+    return tuple(dict.fromkeys(q.line for q in found if q.kind == "quotient" and not q.in_jax))
 
 
 def constants(closed: Closed) -> list[Any]:

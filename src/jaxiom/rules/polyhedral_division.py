@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import islpy as isl
 
-from jaxiom.errors import Undecidable
+from jaxiom.errors import DivisionByZero, Undecidable
 from jaxiom.interpret import Step
 from jaxiom.polyhedra.axes import product
 from jaxiom.polyhedra.equality import collect, nonzero_regions, regions
@@ -50,7 +50,9 @@ def reciprocal(on: Frame, step: Step, b: Form) -> Form:
         )
     if not zero.is_empty():
         if count:
-            raise step.refuse("division by a tensor that is zero somewhere")
+            raise DivisionByZero(str(step.refuse("division by a tensor that is zero somewhere")))
+        if on.world.domain.is_subset(zero.params()):
+            raise DivisionByZero(str(step.refuse("division by zero")))
         on.world.narrow(zero.params(), f"not {described(zero.params(), on.world.domain)}")
     return replace(b, terms=tuple(inverse(on, step, cell) for cell in cells))
 
