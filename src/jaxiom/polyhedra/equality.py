@@ -16,7 +16,7 @@ from jaxiom.errors import Undecidable
 from jaxiom.polyhedra.form import Form, Term
 from jaxiom.polyhedra.polynomial import Polynomial, lift
 from jaxiom.polyhedra.settle import SET, pinned
-from jaxiom.polyhedra.world import World
+from jaxiom.polyhedra.world import World, check_time
 from jaxiom.polyhedra.zero import vanishes
 
 MOST_REGIONS = 400
@@ -45,6 +45,7 @@ def collect(world: World, outputs: int, terms: Sequence[Term]) -> list[Term]:
     whose sets are apart."""
     groups: list[Term] = []
     for term in terms:
+        check_time()
         for i, other in enumerate(groups):
             if same_points(term.points, other.points):
                 groups[i] = add_weights(other, term)

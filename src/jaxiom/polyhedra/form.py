@@ -19,7 +19,7 @@ import islpy as isl
 from jaxiom.errors import Undecidable
 from jaxiom.polyhedra.polynomial import Polynomial, fully_affine, isl_text, lift
 from jaxiom.polyhedra.settle import settle
-from jaxiom.polyhedra.world import World, names
+from jaxiom.polyhedra.world import World, check_time, names
 
 Sizes = tuple[Polynomial, ...]
 
@@ -100,6 +100,7 @@ def join(
     atoms = tuple(itertools.chain(*axes))
     terms: list[Term] = []
     for chosen in itertools.product(*(f.terms for f in operands)):
+        check_time()
         term = joined_term(world, atoms, operands, chosen, link, extra, ties, weight)
         terms += settle(world, len(atoms), term)
     return Form(axes, tuple(terms))

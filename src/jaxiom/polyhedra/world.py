@@ -1,9 +1,12 @@
 """The sizes and tensors that forms are about, and the questions about sizes alone."""
 
+import math
 import re
+import time
 import traceback
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -16,6 +19,15 @@ from jaxiom.polyhedra.zero import vanishes
 
 OPERATIONS = 40_000_000
 """isl's budget for one verdict: seconds, not minutes."""
+SECONDS = 20.0
+"""Processor time for one verdict: many small questions cost isl few operations."""
+UNTIL: ContextVar[float] = ContextVar("jaxiom_until", default=math.inf)
+
+
+def check_time() -> None:
+    """Raise `Undecidable` where the budget's time is spent."""
+    if time.process_time() > UNTIL.get():
+        raise Undecidable(f"it took more than {SECONDS:g} seconds: the functions have too many pieces")
 
 
 @contextmanager
@@ -26,6 +38,7 @@ def budget(operations: int = OPERATIONS) -> Iterator[None]:
     outer = context.get_max_operations()
     context.reset_operations()
     context.set_max_operations(operations)
+    until = UNTIL.set(min(UNTIL.get(), time.process_time() + SECONDS))
     try:
         yield
     except isl.Error as error:
@@ -37,6 +50,7 @@ def budget(operations: int = OPERATIONS) -> Iterator[None]:
         # A number that isl could not write out for want of operations reaches islpy as None.
         raise Undecidable(f"isl stopped; its budget is {operations:,} operations") from error
     finally:
+        UNTIL.reset(until)
         context.set_max_operations(outer)
         context.reset_operations()
 
