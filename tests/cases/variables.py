@@ -140,7 +140,6 @@ CASES = [
         PROVED,
         X,
         says="p != 0",
-        bug="p = 0 is a case of its own, whose division by 0 is Unsupported instead of left out",
     ),
     Case(
         "a computed start",
