@@ -106,10 +106,8 @@ def find_witness(
         witness = search_witness(lhs, rhs, signature, signature.sizes, leaves, at[:MOST_SIZES], varied)
         if witness is not None:
             return witness
-    raise Undecidable(
-        "the difference is not zero as a formula, but no witness shows it: it hangs on "
-        + (opaque_reason(hangs_on) if hangs_on else "a constant of the program")
-    )
+    why = opaque_reason(hangs_on) if hangs_on else "a constant of the program"
+    raise Undecidable(f"the difference is not zero as a formula, but no witness shows it: it hangs on {why}")
 
 
 IN_WORDS = {"reciprocal": "1/x", "positive": "a comparison", "zero": "a comparison"}

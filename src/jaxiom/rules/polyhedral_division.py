@@ -43,11 +43,9 @@ def reciprocal(on: Frame, step: Step, b: Form) -> Form:
         return opaque_reciprocal(on, step, b)
     count = len(b.atoms)
     cells = regions(on.world, count, (), collect(on.world, count, b.terms))
-    zero = on.world.set(count, on.world.box(b.atoms)).intersect_params(on.world.domain)
+    zero = region(on.world, b)
     for cell in cells:
-        zero = zero.subtract(
-            cell.points.project_out(isl.dim_type.set, count, cell.points.dim(isl.dim_type.set) - count)
-        )
+        zero = zero.subtract(footprint(cell, count))
     if not zero.is_empty():
         if count:
             raise DivisionByZero(str(step.refuse("division by a tensor that is zero somewhere")))
