@@ -170,13 +170,16 @@ def test_the_shell_counts_devices(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("name", "exact"), [("projecting", "equal"), ("centring", "different")])
-def test_two_hosts_find_what_one_does(tmp_path: Path, name: str, exact: str) -> None:
+@pytest.mark.parametrize(
+    ("name", "exact", "options"),
+    [("projecting", "equal", ["--eager"]), ("centring", "different", ["--batch", "2"])],
+)
+def test_two_hosts_find_what_one_does(tmp_path: Path, name: str, exact: str, options: list[str]) -> None:
     (tmp_path / "claims.py").write_text(CLAIM)
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         coordinator = f"127.0.0.1:{free.getsockname()[1]}"
-    command = [sys.executable, "-m", "jaxiom", "measure", f"claims.py::{name}", *AT, "--json", "--eager"]
+    command = [sys.executable, "-m", "jaxiom", "measure", f"claims.py::{name}", *AT, "--json", *options]
     hosts = [
         subprocess.Popen(
             [*command, "--coordinator", coordinator, "--processes", "2", "--process", str(process)],
@@ -193,7 +196,7 @@ def test_two_hosts_find_what_one_does(tmp_path: Path, name: str, exact: str) -> 
     assert second == ""
     alone = subprocess.run(command, cwd=tmp_path, env=environment(1), capture_output=True, text=True, check=True)
     both, one = json.loads(first), json.loads(alone.stdout)
-    assert both["device"] == "4 devices (n in 4)"
+    assert both["device"] == ("4 devices (n in 2, k in 2)" if "--batch" in options else "4 devices (n in 4)")
     assert one["exact"] == exact
     same = ("verdict", "exact", "exact_text", "closed_form", "failure_probability", "beyond", "entries", "sizes")
     assert [both[key] for key in same] == [one[key] for key in same]

@@ -290,7 +290,8 @@ class Job:
             return self.run.execute(self.inputs(0, 0), **options)
         source = {"seed": int(self.source.seed), "means": dict(self.source.means)}
         settings = {**options, **source, "sizes": dict(self.sizes), "batch": self.size, "sparing": self.sparing}
-        shelf = Shelf.open(keep, fingerprint(self.run, settings, self.source.own))
+        kept = keep if self.run.placement.hosts == 1 else None  # hosts that keep different batches would wait forever
+        shelf = Shelf.open(kept, fingerprint(self.run, settings, self.source.own))
         found, total, began, computed = Found(), self.sizes[self.cut.name], time.monotonic(), 0
         for at, start in enumerate(range(0, total, self.size)):
             left = (time.monotonic() - began) / computed * (self.count - at) if computed else 0.0

@@ -40,6 +40,11 @@ class Placement:
         """Of this process."""
         return first_here(self.devices)
 
+    @property
+    def hosts(self) -> int:
+        """How many processes hold these devices."""
+        return len({d.process_index for d in self.devices})
+
     def put(self, name: str, array: Any) -> Array:
         """An input on its devices; every process has the whole of it on the host."""
         if self.mesh is None:
@@ -54,7 +59,7 @@ class Placement:
 
     def agree(self, timed: Mapping[str, float]) -> dict[str, float]:
         """What the first process has measured, on every process: they have to run the same programs."""
-        if len({d.process_index for d in self.devices}) == 1:
+        if self.hosts == 1:
             return dict(timed)
         from jax.experimental.multihost_utils import broadcast_one_to_all
 
