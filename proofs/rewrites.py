@@ -21,7 +21,7 @@ FITS = "h >= kh, w >= kw"
 Image = Float[Array, "n h w c"]
 Kernel = Float[Array, "kh kw c f"]
 
-# Batch norm at inference: y -> scale (y - mean) + shift, with scale = gamma / sqrt(variance + epsilon), by channel. The
+# Batch norm at inference: y -> scale (y - mean) + shift, with scale = gamma / sqrt(variance + epsilon), by channel. Most
 # claims hold for every scale, so for that one.
 
 
@@ -36,6 +36,20 @@ def batch_norm_after_a_convolution(
 ) -> tuple[Array, Array]:
     """Batch norm after a convolution folds into its kernel and bias (VALID)"""
     return scale * (conv(X, W) + b - mean) + shift, conv(X, W * scale) + (scale * (b - mean) + shift)
+
+
+@theorem(given=FITS)
+def batch_norm_after_a_convolution_with_its_variance(
+    X: Image,
+    W: Kernel,
+    mean: Float[Array, "f"],
+    variance: Float[Array, "f"],
+    gamma: Float[Array, "f"],
+    beta: Float[Array, "f"],
+) -> tuple[Array, Array]:
+    """Written with gamma / sqrt(variance + epsilon) it folds just so"""
+    scale = gamma * lax.rsqrt(variance + 0.001)
+    return scale * (conv(X, W) - mean) + beta, conv(X, W * scale) + (beta - scale * mean)
 
 
 @theorem
