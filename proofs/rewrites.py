@@ -21,8 +21,8 @@ FITS = "h >= kh, w >= kw"
 Image = Float[Array, "n h w c"]
 Kernel = Float[Array, "kh kw c f"]
 
-# Batch norm at inference: y -> scale (y - mean) + shift, with scale = gamma / sqrt(variance + epsilon), by channel. Most
-# claims hold for every scale, so for that one.
+# Batch norm at inference: y -> scale (y - mean) + shift, with scale = gamma / sqrt(variance + epsilon), by channel.
+# Most claims hold for every scale, so for that one.
 
 
 @theorem(given=FITS)
