@@ -18,6 +18,7 @@ from jaxiom.cases import trace_cases
 from jaxiom.claims import Claim
 from jaxiom.decide import decide, decide_case
 from jaxiom.discovery import discover
+from jaxiom.hypotheses import Ledger
 from jaxiom.polyhedra.world import OPERATIONS
 from jaxiom.signature import Signature, read_signature
 from jaxiom.sizes import Shape, Whole
@@ -44,7 +45,8 @@ def seconds(claim: Claim, signature: Signature) -> tuple[float, float, str]:
     start = time.perf_counter()
     cases = list(trace_cases(claim.lhs, claim.rhs, signature))
     traced = time.perf_counter()
-    statuses = {decide_case(claim.lhs, claim.rhs, signature, case, OPERATIONS).status for case in cases}
+    ledger = Ledger(claim.lhs, claim.rhs, signature)
+    statuses = {decide_case(claim.lhs, claim.rhs, signature, case, OPERATIONS, ledger).status for case in cases}
     return traced - start, time.perf_counter() - traced, "/".join(sorted(statuses))
 
 
