@@ -613,23 +613,13 @@ def conv_with(x: Any, w: Any, stride: Any) -> Any:
     )
 
 
-def test_groups_of_symbolic_number_and_size_are_undecidable() -> None:
-    refused(
+def test_groups_of_symbolic_number_and_size_follow_the_factors_of_the_axes() -> None:
+    agrees(
         lambda x, w: conv(x, w, groups=x.shape[2] // w.shape[1]),
-        "feature groups of symbolic number and size give a product of variables|product",
-        (Undecidable, Unsupported, BadShape),
-        x="1 h g*c",
-        w="1 c g*f",
+        {"x": "1 h g*c", "w": "1 c g*f"},
+        each(h=(2, 1, 1), g=(2, 3, 2), c=(2, 1, 3), f=(1, 2, 2)),
+        "g >= 2",
     )
-
-
-def test_batch_groups_are_refused() -> None:
-    def function(x: Any, w: Any) -> Any:
-        return lax.conv_general_dilated(
-            x, w, (1,), "VALID", dimension_numbers=("NWC", "WIO", "NWC"), batch_group_count=2
-        )
-
-    refused(function, "batch_group_count=2 has no rule, only 1", x="4 h 1", w="1 1 2")
 
 
 def test_an_integer_accumulator_would_truncate() -> None:
