@@ -223,7 +223,11 @@ def test_no_folder_of_proofs(shell: Shell) -> None:
             "bad.py:4: transposes: the function returns one DynamicJaxprTracer (m, n); expected the pair (lhs, rhs)",
         ),
         ("return (A @ B).T", "print(A.nothing)", "bad.py:4: transposes: lhs: the function does not run on the shapes "),
-        ("(A @ B).T, B.T @ A.T", "{}['gone']", "bad.py:7: transposes: KeyError: 'gone'"),
+        (
+            "(A @ B).T, B.T @ A.T",
+            "{}['gone']",
+            "bad.py:4: transposes: lhs: the function does not run on the shapes [m, k], [k, n]: KeyError: 'gone' (",
+        ),
         ('B="k n"', 'B="p n"', "bad.py:4: transposes: lhs: the function does not run on the shapes [m, k], [p, n]: "),
         ("(A @ B).T,", "A @ B,", "bad.py:4: transposes: "),
         (

@@ -149,7 +149,7 @@ def test_a_report_that_fails_at_the_end_leaves_the_old_one(
     def fail(*args: Any) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("jaxiom.verification.os.replace", fail)
+    monkeypatch.setattr("jaxiom.files.os.replace", fail)
     with pytest.raises(BadInput, match=r"report\.html: cannot be written: No space left on device"):
         write_report(Run([]), report)
     assert report.read_text() == "old"

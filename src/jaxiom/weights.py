@@ -7,6 +7,7 @@ import zlib
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from tokenize import TokenError
 from typing import Any
 
 import numpy as np
@@ -19,7 +20,8 @@ WRITTEN = (".npz", ".safetensors")
 MOST_NAMES = 20
 NUMPY_KINDS = "biuf"
 NPY_MAGIC = b"\x93NUMPY"
-DAMAGE = (OSError, ValueError, EOFError, KeyError, SyntaxError, RuntimeError, zipfile.BadZipFile, zlib.error)
+DAMAGE = (OSError, ValueError, EOFError, KeyError, SyntaxError, RuntimeError, zipfile.BadZipFile, zlib.error, TokenError)
+"""What NumPy's and zipfile's readers raise on bytes that are not theirs (a header is tokenised in NumPy's own way)."""
 
 
 @dataclass(frozen=True)
