@@ -27,7 +27,7 @@ from jax import lax
 import jaxiom
 from jaxiom import speed
 from jaxiom.files import write_whole
-from jaxiom.probing import product_seconds
+from jaxiom.probing import exact_costs
 from jaxiom.residues import check_here, difference_heights, draw_words, plan_rounds, residual
 from jaxiom.rounding_probe import roundoff
 from jaxiom.rules.accumulators import ACCUMULATORS, Accumulator
@@ -172,8 +172,8 @@ def arithmetic_rows(sheet: Sheet) -> None:
         )
 
     def accumulators() -> Row:
-        found = product_seconds(device)
-        return {f"{name}, 10^12/s with reduction": 2 / seconds / 1e12 for name, seconds in found.items()}
+        found = exact_costs(device)
+        return {f"{name}, 10^12/s with reduction": 2 / cost.product / 1e12 for name, cost in found.items()}
 
     sheet.row("Exact arithmetic that the device has", "products of residues", accumulators)
 

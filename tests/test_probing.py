@@ -5,7 +5,7 @@ from dataclasses import replace
 import jax
 import pytest
 
-from jaxiom.probing import product_seconds, sums_are_exact
+from jaxiom.probing import exact_costs, sums_are_exact
 from jaxiom.rules.accumulators import ACCUMULATORS, BFLOAT16, FLOAT64, Accumulator
 
 
@@ -22,7 +22,8 @@ def test_sums_past_the_limit_are_found_out(kind: Accumulator):
 
 
 def test_every_arithmetic_that_is_exact_has_a_time():
-    found = product_seconds(jax.devices("cpu")[0])
+    found = exact_costs(jax.devices("cpu")[0])
     assert "float64" in found
     assert set(found) <= {kind.name for kind in ACCUMULATORS}
-    assert all(seconds > 0 for seconds in found.values())
+    assert all(cost.product > 0 and cost.entry >= 0 for cost in found.values())
+    assert all(cost.of(2, 3) == 2 * cost.product + 3 * cost.entry for cost in found.values())

@@ -127,9 +127,9 @@ Draw = Callable[[random.Random], int | Fraction]
 
 def widely(rng: random.Random) -> int | Fraction:
     """Whole numbers and fractions of both signs, none of them zero and spread widely enough that sums and products
-    seldom vanish by accident."""
+    seldom vanish by accident; exact in float32, so that a witness is shown as it was replayed."""
     whole = rng.choice((-1, 1)) * rng.randint(1, 99)
-    return whole if rng.random() < 0.7 else Fraction(whole, rng.choice((2, 3, 5, 7)))
+    return whole if rng.random() < 0.7 else Fraction(whole, rng.choice((2, 4, 8)))
 
 
 def positively(rng: random.Random) -> Fraction:

@@ -22,16 +22,16 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax import Array
+from jax import Array, lax
 
 from jaxiom.errors import InternalDisagreement, Unsupported
 from jaxiom.interpret import interpret
 from jaxiom.jaxprs import Closed
-from jaxiom.probing import product_seconds
+from jaxiom.probing import exact_costs
 from jaxiom.rules.accumulators import ACCUMULATORS, FLOAT64, Accumulator
 from jaxiom.rules.heights import HEIGHTS, INPUT, Height, minus
 from jaxiom.rules.modular import Field, modular_table
-from jaxiom.trace import work
+from jaxiom.trace import entries, work
 
 TARGET = 2.0**-60
 MOST_ROUNDS = 100
@@ -154,10 +154,11 @@ def primes_below(top: int) -> Iterator[int]:
 def choose_plan(
     heights: Sequence[Height], lhs: Closed, rhs: Closed, target: float, device: Any, agree: Agree = dict
 ) -> Plan:
-    """The plan that takes the least time on the device, as a measurement of its products says."""
-    if work(lhs) + work(rhs) < LITTLE_WORK:
+    """The plan that takes the least time on the device, as a measurement of what they cost there says."""
+    products, results = (count(lhs) + count(rhs) for count in (work, entries))
+    if products < LITTLE_WORK:
         return plan_rounds(heights, FLOAT64, target)
-    seconds = agree(product_seconds(device))
+    seconds = agree({name: cost.of(products, results) for name, cost in exact_costs(device).items()})
     plans: list[Plan] = []
     refusal: Unsupported | None = None
     for kind in ACCUMULATORS:
@@ -203,9 +204,10 @@ def residual(
 
 
 def probe(residue: Array) -> Probe:
-    differs = (residue != 0).ravel()
-    fraction = (residue - jnp.round(residue) != 0).any()
-    return differs.any(), jnp.argmax(differs), jnp.isnan(residue).any(), fraction
+    # Sums, which XLA does faster than `any`: neither can round to zero, and NaN stays.
+    size, rest = jnp.abs(residue).sum(), jnp.abs(residue - jnp.round(residue)).sum()
+    first = lax.cond(size > 0, lambda: jnp.argmax((residue != 0).ravel()), lambda: jnp.zeros((), int))
+    return size != 0, first, jnp.isnan(size), rest != 0
 
 
 def draw_words(closed: Closed, kind: Accumulator, rng: np.random.Generator) -> list[np.ndarray]:

@@ -1,9 +1,11 @@
 """Speed against the bare convolutions: interleaved medians of one run, on a layer that is projected.
 
-The two sides are conv(X, (W - mean) Q) and (conv(X, W) - mean) Q, each jitted. Bare, each is the faster of two forms,
-XLA's convolution and a sum of shifted products. Over their time: both sides as convolutions and the drift with the
-closed form's prediction, the rounding bound with its judgement, and the exact check to 2^-60. The rate of the plain
-matrix product of the same shape is taken in the same rounds, so that a noisy machine meets all of them.
+The two sides are conv(X, (W - mean) Q) and (conv(X, W) - mean) Q, each jitted. Bare, each is in the faster of two
+forms, XLA's convolution and a sum of shifted products. Over their time, for the claim written in those forms: both
+sides and the drift with the closed form's prediction, the rounding bound with its judgement, and the exact check to
+2^-60. Where the fastest form is no convolution, the same again for the claim written with convolutions, which `measure`
+runs as they are. The rate of the plain matrix product of the same shape is taken in the same rounds, so that a noisy
+machine meets all of them.
 """
 
 import math
@@ -36,8 +38,13 @@ PADDINGS = ("SAME", "VALID")
 SIDES, BOUND = "both sides, drift and prediction", "rounding bound, judged"
 EXACT = "exact check to 2^-60"
 CONVOLUTION, SHIFTED = "convolution", "shifted products"
+FORMS = (CONVOLUTION, SHIFTED)
+CONVOLUTIONS = (CONVOLUTION, CONVOLUTION)
+WRITTEN_SO = ", written as convolutions"
+TRIED, CLEARLY = 5, 0.9
+"""Rounds of a first trial, and what share of a convolution's time another form may take to be measured in its place."""
 
-Convolve = Callable[..., Array]
+Sides = tuple[Callable[..., Array], Callable[..., Array]]
 Timed = Mapping[str, Callable[[], Any]]
 Progress = Callable[[str, int, int], None]
 
@@ -48,9 +55,10 @@ class Speed:
 
     Attributes:
         sizes, dtype, padding, device, rounds: what was timed.
-        seconds: medians by name: lhs, rhs (as convolutions, and as shifted products), drift, bounds, judge, product
-            (the plain matrix product), exact.
+        seconds: medians by name: lhs, rhs (as convolutions, and as shifted products), drift, bounds, judge, exact (of
+            the claim in its fastest forms, and as convolutions), product (the plain matrix product).
         forms: the faster form of lhs and of rhs: the bare sides.
+        measured: the forms of the sides that were measured: those that a first trial found clearly faster.
         ratios: over the bare two sides.
         gflops: rates of the bare lhs and rhs and of the plain product; multiplications with padding count.
     """
@@ -62,6 +70,7 @@ class Speed:
     rounds: int
     seconds: Mapping[str, float]
     forms: Mapping[str, str]
+    measured: tuple[str, str]
     ratios: Mapping[str, float]
     gflops: Mapping[str, float]
 
@@ -93,43 +102,60 @@ def timed_as(side: str, form: str) -> str:
     return side if form == CONVOLUTION else f"{side}, {form}"
 
 
-def shifted(X: Array, W: Array, padding: str) -> Array:
-    """A convolution as a sum of products, one for each tap of the window."""
+def convolve(form: str, X: Array, W: Array, padding: str, kernel: Callable[[Array], Array] = lambda W: W) -> Array:
+    """The convolution of X and kernel(W); or, as a sum of products, one for each tap of the window."""
+    if form == CONVOLUTION:
+        return conv(X, kernel(W), padding=padding)
     window = W.shape[:2]
     if padding == "SAME":
         X = jnp.pad(X, [(0, 0), *(((k - 1) // 2, k // 2) for k in window), (0, 0)])
     rows, columns = (size - k + 1 for size, k in zip(X.shape[1:3], window, strict=True))
     taps = [(i, j) for i in range(window[0]) for j in range(window[1])]
-    return sum((X[:, i : i + rows, j : j + columns] @ W[i, j] for i, j in taps[1:]), X[:, :rows, :columns] @ W[0, 0])
+    products = (X[:, i : i + rows, j : j + columns] @ kernel(W[i, j]) for i, j in taps)
+    return sum(products, next(products))
 
 
-def sides(padding: str, convolve: Convolve = conv) -> tuple[Callable[..., Array], Callable[..., Array]]:
+def sides(padding: str, forms: tuple[str, str] = CONVOLUTIONS) -> Sides:
     """A fitted PCA's `transform` of the kernel, and of the output."""
 
     def filters(X: Array, W: Array, Q: Array) -> Array:
-        return convolve(X, (W - W.mean((0, 1, 2))) @ Q, padding=padding)
+        mean = W.mean((0, 1, 2))
+        return convolve(forms[0], X, W, padding, lambda W: (W - mean) @ Q)
 
     def output(X: Array, W: Array, Q: Array) -> Array:
-        return (convolve(X, W, padding=padding) - W.mean((0, 1, 2))) @ Q
+        return (convolve(forms[1], X, W, padding) - W.mean((0, 1, 2))) @ Q
 
     return filters, output
 
 
-def equal_sides(padding: str) -> tuple[Callable[..., Array], Callable[..., Array]]:
+def equal_sides(padding: str, forms: tuple[str, str] = CONVOLUTIONS) -> Sides:
     """Without centring: equal. An exact check of what differs would end with its first round."""
     return (
-        lambda X, W, Q: conv(X, W @ Q, padding=padding),
-        lambda X, W, Q: conv(X, W, padding=padding) @ Q,
+        lambda X, W, Q: convolve(forms[0], X, W, padding, lambda W: W @ Q),
+        lambda X, W, Q: convolve(forms[1], X, W, padding) @ Q,
     )
 
 
+def shapes_of(sizes: Mapping[str, int], forms: tuple[str, str]) -> dict[str, str]:
+    """The shapes of the claim; a sum over the taps names how many there are."""
+    numbers = {} if forms == CONVOLUTIONS else {name: str(sizes[name]) for name in ("kh", "kw")}
+    return {name: " ".join(numbers.get(axis, axis) for axis in shape.split()) for name, shape in SHAPES.items()}
+
+
 def prepare(
-    functions: tuple[Callable[..., Array], Callable[..., Array]], sizes: Mapping[str, int], dtype: str, padding: str
+    functions: Sides,
+    sizes: Mapping[str, int],
+    dtype: str,
+    padding: str,
+    forms: tuple[str, str] = CONVOLUTIONS,
 ) -> Pass:
-    signature = read_signature(functions, SHAPES, FITS if padding == "VALID" else "")
-    signature.sizes.check(sizes, "sizes")
-    form = closed_form(decide(*functions, signature), sizes)
-    return Pass(*functions, signature, sizes, dtype, jax.devices()[0], form)
+    shapes = shapes_of(sizes, forms)
+    named = {axis: sizes[axis] for shape in shapes.values() for axis in shape.split() if axis in sizes}
+    fits = FITS if forms == CONVOLUTIONS else f"h >= {sizes['kh']}, w >= {sizes['kw']}"
+    signature = read_signature(functions, shapes, fits if padding == "VALID" else "")
+    signature.sizes.check(named, "sizes")
+    form = closed_form(decide(*functions, signature), named)
+    return Pass(*functions, signature, named, dtype, jax.devices()[0], form)
 
 
 def programs(run: Pass, arrays: Mapping[str, Any]) -> dict[str, Callable[[], Any]]:
@@ -158,11 +184,21 @@ def programs(run: Pass, arrays: Mapping[str, Any]) -> dict[str, Callable[[], Any
     return {"lhs": lhs, "rhs": rhs, "drift": drift, "bounds": bounds, "judge": judge, "product": product}
 
 
-def shifted_programs(padding: str, arrays: Mapping[str, Any]) -> dict[str, Callable[[], Any]]:
-    """The two sides as sums of shifted products, each compiled already."""
+def bare_programs(padding: str, arrays: Mapping[str, Any]) -> dict[str, Callable[[], Any]]:
+    """The two sides in each form, compiled already."""
     inputs, found = [arrays[name] for name in SHAPES], {}
-    for side, function in zip(("lhs", "rhs"), sides(padding, shifted), strict=True):
-        found[timed_as(side, SHIFTED)] = partial(jax.jit(function).lower(*inputs).compile(), *inputs)
+    for form in FORMS:
+        for side, function in zip(("lhs", "rhs"), sides(padding, (form, form)), strict=True):
+            found[timed_as(side, form)] = partial(jax.jit(function).lower(*inputs).compile(), *inputs)
+    return found
+
+
+def faster(seconds: Mapping[str, float], share: float = 1) -> dict[str, str]:
+    """The faster form of each side: shifted products if they take less than this share of the convolution's time."""
+    found = {}
+    for side in ("lhs", "rhs"):
+        convolution, shifted = (seconds[timed_as(side, form)] for form in FORMS)
+        found[side] = SHIFTED if shifted < share * convolution else CONVOLUTION
     return found
 
 
@@ -194,9 +230,9 @@ def medians(timed: Timed, rounds: int, progress: Progress) -> dict[str, float]:
     return {name: statistics.median(seconds) for name, seconds in found.items()}
 
 
-def exact_seconds(sizes: Mapping[str, int], dtype: str, padding: str) -> float:
+def exact_seconds(sizes: Mapping[str, int], dtype: str, padding: str, forms: tuple[str, str]) -> float:
     """The exact check to 2^-60 of an equal claim, compiled already as the bare sides are; better of two."""
-    run = prepare(equal_sides(padding), sizes, dtype, padding)
+    run = prepare(equal_sides(padding, forms), sizes, dtype, padding, forms)
     check = partial(check_here, run.lhs.closed, run.rhs.closed, device=run.device)
     check()
     seconds = []
@@ -229,31 +265,38 @@ def run(
     dtype = read_dtype(dtype)
     progress("compiling", 0, rounds)
     with jax.enable_x64(dtype == "float64"):
-        layer = prepare(sides(padding), sizes, dtype, padding)
-        if not layer.form.known:
-            raise BadInput(f"no prediction to time: {layer.form.note}")
-        arrays = layer.place(random_inputs(layer.signature, sizes, dtype, 0))
-        timed = programs(layer, arrays) | shifted_programs(padding, arrays)
+        written = prepare(sides(padding), sizes, dtype, padding)
+        arrays = written.place(random_inputs(written.signature, sizes, dtype, 0))
+        bare = bare_programs(padding, arrays)
+        first, second = faster(medians(bare, TRIED, lambda *_: None), CLEARLY).values()
+        timed, layers = dict(bare), {"": (first, second)}
+        if layers[""] != CONVOLUTIONS:
+            layers[WRITTEN_SO] = CONVOLUTIONS
+        for note, forms in layers.items():
+            layer = written if forms == CONVOLUTIONS else prepare(sides(padding, forms), sizes, dtype, padding, forms)
+            if not layer.form.known:
+                raise BadInput(f"no prediction to time: {layer.form.note}")
+            own = programs(layer, arrays)
+            timed |= {name + note: own[name] for name in ("drift", "bounds", "judge")} | {"product": own["product"]}
         seconds = medians(timed, rounds, progress)
         progress("exact check", rounds, rounds)
-        seconds["exact"] = exact_seconds(sizes, dtype, padding)
-    return conclude(layer, padding, rounds, seconds)
+        for note, forms in layers.items():
+            seconds["exact" + note] = exact_seconds(sizes, dtype, padding, forms)
+    return conclude(written, padding, rounds, seconds, (first, second))
 
 
-def conclude(layer: Pass, padding: str, rounds: int, seconds: Mapping[str, float]) -> Speed:
+def conclude(layer: Pass, padding: str, rounds: int, seconds: Mapping[str, float], measured: tuple[str, str]) -> Speed:
     """The ratios and rates."""
-    forms = {
-        side: min((CONVOLUTION, SHIFTED), key=lambda form, side=side: seconds[timed_as(side, form)])
-        for side in ("lhs", "rhs")
-    }
+    forms = faster(seconds)
     fastest = {side: seconds[timed_as(side, form)] for side, form in forms.items()} | {"product": seconds["product"]}
-    bare = fastest["lhs"] + fastest["rhs"]
-    ratios = {
-        SIDES: (seconds["lhs"] + seconds["rhs"] + seconds["drift"]) / bare,
-        BOUND: (seconds["bounds"] + seconds["judge"]) / bare,
-        EXACT: seconds["exact"] / bare,
-    }
+    bare, ratios = fastest["lhs"] + fastest["rhs"], {}
+    for note, (left, right) in {"": measured, WRITTEN_SO: CONVOLUTIONS}.items():
+        if "exact" + note in seconds:
+            both = seconds[timed_as("lhs", left)] + seconds[timed_as("rhs", right)]
+            ratios[SIDES + note] = (both + seconds["drift" + note]) / bare
+            ratios[BOUND + note] = (seconds["bounds" + note] + seconds["judge" + note]) / bare
+            ratios[EXACT + note] = seconds["exact" + note] / bare
     work = flops(layer.sizes, output_rows(layer.sizes, layer.lhs.closed.out_avals[0].shape))
     gflops = {name: work[name] / fastest[name] / 1e9 for name in work}
     device = str(layer.device)
-    return Speed(dict(layer.sizes), layer.dtype, padding, device, rounds, seconds, forms, ratios, gflops)
+    return Speed(dict(layer.sizes), layer.dtype, padding, device, rounds, seconds, forms, measured, ratios, gflops)

@@ -20,7 +20,17 @@ WRITTEN = (".npz", ".safetensors")
 MOST_NAMES = 20
 NUMPY_KINDS = "biuf"
 NPY_MAGIC = b"\x93NUMPY"
-DAMAGE = (OSError, ValueError, EOFError, KeyError, SyntaxError, RuntimeError, zipfile.BadZipFile, zlib.error, TokenError)
+DAMAGE = (
+    OSError,
+    ValueError,
+    EOFError,
+    KeyError,
+    SyntaxError,
+    RuntimeError,
+    zipfile.BadZipFile,
+    zlib.error,
+    TokenError,
+)
 """What NumPy's and zipfile's readers raise on bytes that are not theirs (a header is tokenised in NumPy's own way)."""
 
 

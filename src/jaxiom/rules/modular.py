@@ -60,7 +60,7 @@ class Field:
         operands = (o.astype(self.kind.operand) for o in (x, w))
         found = contraction(multiply, *operands, *args, **kwargs)
         if self.kind.operand.startswith("int"):
-            found = jnp.where(jnp.isnan(x).any() | jnp.isnan(w).any(), jnp.nan, found)
+            found += (0 * x).sum() + (0 * w).sum()  # which XLA does faster than isnan(x).any()
         return found
 
     def times(self, x: Array, y: Array) -> Array:
