@@ -368,12 +368,22 @@ def test_precision_and_device_are_recorded():
 
 
 def test_without_a_rounding_rule_it_can_still_be_measured():
-    pair = (lambda x: jnp.tanh(x) * 2, lambda x: 2 * jnp.tanh(x))
-    with pytest.raises(Unsupported, match=r"tanh .*no rule"):
+    pair = (lambda x: lax.lgamma(x) * 2, lambda x: 2 * lax.lgamma(x))
+    with pytest.raises(Unsupported, match=r"lgamma .*no rule"):
         measure(*pair, x="n", at={"n": 3}, verdict=NO_PROOF)
     m = measure(*pair, x="n", at={"n": 3}, verdict=NO_PROOF, bound=False)
     assert (m.verdict, m.exact) == ("not judged", "not applicable")
-    assert "tanh" in m.exact_check.reason
+    assert "lgamma" in m.exact_check.reason
+
+
+def test_without_a_rule_of_the_prover_it_can_still_be_measured():
+    shapes, at = {"x": "n k"}, {"n": 3, "k": 5}
+    softmax = lambda x: jnp.exp(x) / jnp.exp(x).sum(-1, keepdims=True)  # noqa: E731
+    m = measure(jax.nn.softmax, softmax, shapes=shapes, at=at)
+    assert (m.verdict, m.predicted) == ("rounding", None)
+    assert any("reduce_max" in note for note in m.notes)
+    over_the_images = lambda x: jax.nn.softmax(x, 0)  # noqa: E731
+    assert measure(over_the_images, softmax, shapes=shapes, at=at).verdict == "finding"
 
 
 def test_figures_are_those_of_numpy():

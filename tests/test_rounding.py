@@ -368,8 +368,8 @@ def test_a_comparison_within_rounding_is_covered_by_both_cases():
 
 
 def test_refusals_name_the_primitive():
-    with pytest.raises(Unsupported, match=r"exp at .*test_rounding.py.*no rule"):
-        bound_of(lambda x: jnp.exp(x), np.float32(1))
+    with pytest.raises(Unsupported, match=r"lgamma at .*test_rounding.py.*no rule"):
+        bound_of(lambda x: lax.lgamma(x), np.float32(1))
     with pytest.raises(Unsupported, match="reduce_precision"):
         bound_of(lambda x: lax.reduce_precision(x, 8, 7), np.float32(1))
     with pytest.raises(Unsupported, match="rounded float has no bound"):

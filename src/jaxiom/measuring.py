@@ -11,7 +11,7 @@ import numpy as np
 
 from jaxiom.batching import Job, Source, Wanted, cut_job
 from jaxiom.claims import Claim
-from jaxiom.errors import BadInput, InternalDisagreement, Undecidable
+from jaxiom.errors import BadInput, InternalDisagreement, Undecidable, Unsupported
 from jaxiom.found import Found
 from jaxiom.measurement import Measurement
 from jaxiom.passes import ZERO_FORM, ClosedForm, Pass
@@ -23,7 +23,7 @@ from jaxiom.sharding import first_here
 from jaxiom.signature import Signature, read_signature
 from jaxiom.tallies import Tally
 from jaxiom.trace import constants, make_jaxpr, open_scope
-from jaxiom.verdict import Verdict
+from jaxiom.verdict import Undecided, Verdict
 
 PRECISIONS = ("default", "high", "highest")
 NOT_CHECKED = ExactCheck("not applicable", reason="not asked for")
@@ -89,6 +89,14 @@ def read_precision(precision: Any) -> str:
     if name not in PRECISIONS:
         raise BadInput(f"precision: expected one of {', '.join(PRECISIONS)}, got {precision!r}")
     return name
+
+
+def decide_if_possible(subject: Subject) -> Verdict:
+    """The verdict; what the prover has no rule for can still be measured."""
+    try:
+        return subject.prove()
+    except Unsupported as error:
+        return Undecided(subject.signature.sizes, reason=str(error))
 
 
 def proved_at(verdict: Verdict, sizes: Mapping[str, int]) -> bool:
@@ -274,7 +282,7 @@ def measure(
     if isinstance(certainty, bool) or not isinstance(certainty, int) or certainty < 1:
         raise BadInput(f"certainty: expected a whole number of at least 1, got {certainty!r}")
     own = None if inputs is None else given_inputs(subject.signature, sizes, dtype, inputs)
-    verdict = subject.prove() if verdict is None else verdict
+    verdict = decide_if_possible(subject) if verdict is None else verdict
     matmul = jax.default_matmul_precision(None if precision == "default" else precision)
     with jax.enable_x64(dtype == "float64"), jax.default_device(first_here(given_devices)), matmul:
         verdict = in_dtype(subject, verdict, sizes, dtype)

@@ -15,6 +15,7 @@ from jaxiom.interpret import Rule, Step, Table
 from jaxiom.jaxprs import Primitive
 from jaxiom.rules import arrays, writes
 from jaxiom.rules import rounding_choices as choices
+from jaxiom.rules import rounding_functions as functions
 from jaxiom.rules.arithmetic import UNIT, Arithmetic, up, wide
 from jaxiom.rules.bounded import CPU, Bounded, Machine, constant, full, rounded
 
@@ -266,6 +267,7 @@ RULES: dict[Primitive, Rule] = {
     prims.select_n_p: choices.select_n,
     prims.convert_element_type_p: convert_element_type,
     prims.iota_p: iota,
+    **functions.RULES,
     **{primitive: contracted(rule) for primitive, rule in arrays.CONTRACTIONS.items()},
     **{primitive: summed(rule) for primitive, rule in arrays.SUMMATIONS.items()},
     **{primitive: accumulated(rule) for primitive, rule in writes.ACCUMULATIONS.items()},

@@ -47,13 +47,18 @@ def extreme(function: Callable[..., Array]) -> Rule:
 
 
 def compared(function: Callable[[Array, Array], Array]) -> Rule:
-    """A comparison of floats may come out otherwise where they are closer than their errors, or subnormal."""
+    """A comparison of floats may come out otherwise where they are closer than their errors, or subnormal.
+
+    A number compared with itself (x != x, which asks for NaN) is whatever it is on both sides.
+    """
 
     def rule(machine: Machine, step: Step, left: Bounded, right: Bounded) -> Bounded:
         x, y = jnp.broadcast_arrays(left.value, right.value)
         value = function(x, y)
         if not arrays.is_float(step.ins[0]):
             return Bounded(value, either(value, left, right))
+        if left is right:
+            return Bounded(value)
         if left.error is None and right.error is None:
             return Bounded(value, subnormal(x) | subnormal(y))
         a = arithmetic(step.ins[0].dtype, None, machine.platform)
