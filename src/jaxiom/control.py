@@ -87,9 +87,9 @@ class Writer:
         """Step by step. None for a length that is a size, or too many steps."""
         parameters = dict(meaning(equation))
         body, length, reverse = (parameters.pop(name) for name in ("jaxpr", "length", "reverse"))
-        constants, carried = (parameters.pop(name) for name in ("num_consts", "num_carry"))
+        constants, carried = scan_counts(parameters)
         # How it is compiled and differentiated, which has happened.
-        if set(parameters) - {"unroll", "linear", "_split_transpose"}:
+        if set(parameters) - {"unroll", "linear", "_split_transpose"} or len(body.out_avals) != len(equation.outvars):
             return None
         if not isinstance(length, int) or length > MOST_STEPS:
             return None
@@ -151,6 +151,15 @@ CONTROL: dict[Any, Callable[[Writer, Equation, list[Value], Any], Sequence[Value
     lax.reduce_p: Writer.reduce,
     lax.reduce_window_p: Writer.reduce_window,
 }
+
+
+def scan_counts(parameters: dict[str, Any]) -> tuple[int, int]:
+    """How many operands are constants of the loop, and how many are carried; JAX 0.12 has them in a tree."""
+    if "ft_in" in parameters:
+        del parameters["ft_out"]  # where each result comes from: the body's, in order, if they are as many
+        constants, carry, _ = parameters.pop("ft_in").unpack()
+        return len(list(constants)), len(list(carry))
+    return parameters.pop("num_consts"), parameters.pop("num_carry")
 
 
 def constant(value: Any) -> Value:
