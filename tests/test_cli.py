@@ -1,11 +1,13 @@
 """The shell: what is printed, the exit codes, the one line of each bad input."""
 
+import contextlib
 import json
 import os
 import re
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -13,7 +15,7 @@ from typing import Any
 import pytest
 
 import jaxiom
-from jaxiom.cli import main
+from jaxiom.cli import insisting, main
 from jaxiom.files import check_writable, write_whole
 from jaxiom.verification import reduced
 
@@ -309,7 +311,7 @@ def test_measure_in_batches_and_sweeps(shell: Shell) -> None:
     assert Path("sweep/sweep.svg").exists()
     code, out, err = shell("measure", "proofs/matrices.py::transposes", "--sweep", "q=1", "--out", "no/where")
     assert code == 2
-    assert "there is no folder" in err
+    assert "no/where: cannot be made: No such file or directory" in err
 
 
 @pytest.mark.parametrize(
@@ -486,3 +488,58 @@ def test_records_hold_what_json_can_write(shell: Shell) -> None:
     shell.write("proofs/matrices.py", MATRICES)
     records: list[dict[str, Any]] = [o.record() for o in prove_claims(discover())]
     assert json.loads(json.dumps(records)) == records
+
+
+@pytest.mark.parametrize("name", ["claims.py", "README.md", "report"])
+def test_a_report_is_not_written_over_what_is_no_report(shell: Shell, name: str) -> None:
+    file = shell.write(name, MATRICES)
+    shell.write("proofs/matrices.py", MATRICES)
+    error = bad(shell, "verify", "--small", "--report", name)
+    assert error == f"report: expected a file that ends in .html, got {name!r}; it is written over"
+    assert file.read_text() == MATRICES
+
+
+SWEEP = ("measure", "right.py::transposes", "--at", "m=2,k=2,n=2", "--sweep", "k=1:2:1", "--out")
+
+
+@pytest.mark.parametrize(
+    ("out", "error"),
+    [
+        ("right.py", "right.py: is a file; name a folder"),
+        ("no/where", "no/where: cannot be made: No such file or directory"),
+    ],
+)
+def test_a_folder_that_cannot_be_made(shell: Shell, out: str, error: str) -> None:
+    shell.write("right.py", MATRICES)
+    assert bad(shell, *SWEEP, out).endswith(error)
+
+
+def test_a_sweep_that_fails_leaves_no_folder(shell: Shell) -> None:
+    shell.write("right.py", MATRICES)
+    bad(shell, *SWEEP, "out", "--dtype", "float33")
+    assert not (shell.folder / "out").exists()
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full here")
+@pytest.mark.parametrize("options", [[], ["--json"]])
+def test_a_full_disk_is_told(shell: Shell, options: list[str]) -> None:
+    shell.write("right.py", MATRICES)
+    command = [sys.executable, "-m", "jaxiom", "prove", *options, "right.py"]
+    with open("/dev/full", "w") as full:
+        done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, cwd=shell.folder, check=False)
+    assert done.returncode == 2
+    assert done.stderr == "jaxiom: the results cannot be written: No space left on device\n"
+
+
+def test_an_interrupt_that_is_swallowed_comes_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("jaxiom.cli.AGAIN", 0.05)
+
+    def work() -> None:
+        with insisting():
+            with contextlib.suppress(KeyboardInterrupt):  # as a callback of XLA's does
+                signal.raise_signal(signal.SIGINT)
+            time.sleep(5)
+
+    with pytest.raises(KeyboardInterrupt):
+        work()
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler

@@ -65,6 +65,7 @@ PROGRAMS: dict[str, tuple[Callable[..., Any], list[tuple[int, ...]]]] = {
     "maxima": (lambda x, y: jnp.clip(jax.nn.relu(x - y), 0, 2).max(0), [(2, 3), (2, 3)]),
     "leaky": (lambda x, y: jax.nn.leaky_relu(x - y), [(4,), (4,)]),
     "select": (lambda x, y: jnp.where((x > y) & (x < 1), x * y, abs(x)), [(4,), (4,)]),
+    "signs": (lambda x, y: jnp.sign(x - y) * x + jnp.sign(y), [(4,), (4,)]),
     "moves": (lambda x: jnp.pad(x, 1)[::-1, 1:].T.reshape(-1)[jnp.array([1, 9, 4])] / 7, [(2, 3)]),
     "parts": (lambda x: jnp.concatenate([2 * x[:1], x[1:] + 1]) + jnp.tile(x[0], (3, 1)), [(3, 2)]),
     "stacked": (lambda x: jnp.stack([x, -x, x / 3]).squeeze() + jnp.split(x * 3, 1)[0], [(4,)]),

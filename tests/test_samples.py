@@ -33,7 +33,7 @@ SPOILT: list[tuple[str, dict[str, Any], str]] = [
     ("NaN", {"X": np.full((1, 3, 3, 1), np.nan)}, r"inputs\['X'\]: 9 of 9 entries are NaN or infinite, the first at"),
     ("infinite", {"Q": np.array([[1.0], [np.inf]])}, r"inputs\['Q'\]: 1 of 2 .* the first at \[1, 0\]"),
     ("overflow", {"Q": np.array([[1.0], [1e39]])}, r"inputs\['Q'\]: 1 of 2 .* once rounded to float32"),
-    ("rank", {"W": np.ones((3, 3, 2))}, r"inputs\['W'\]: shape \(3, 3, 2\) where these sizes give \(3, 3, 1, 2\)"),
+    ("rank", {"W": np.ones((3, 3, 2))}, r"inputs\['W'\]: got the shape \(3, 3, 2\), expected \(kh, kw, c, f\)"),
     ("complex", {"Q": np.ones((2, 1)) * 1j}, r"inputs\['Q'\]: expected real numbers, got an array of complex128"),
     ("unknown", {"V": np.ones(3)}, "inputs: unknown V; the arrays are X, W, Q"),
     ("ragged", {"Q": [[1.0], [1.0, 2.0]]}, r"inputs\['Q'\]: expected an array"),

@@ -1,10 +1,15 @@
 """The shell: `jaxiom verify`, `jaxiom prove`, `jaxiom measure`. What is heavy is imported inside the commands."""
 
+import contextlib
+import os
+import signal
 import sys
-from collections.abc import Sequence
+import threading
+from collections.abc import Iterator, Sequence
+from errno import ENOSPC
 from io import TextIOWrapper
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated, Any
 
 import typer
 from typer.exceptions import TyperException
@@ -13,8 +18,9 @@ from jaxiom.commands import audit, bench, measure
 from jaxiom.commands.options import Json, show_json
 from jaxiom.errors import BadInput, JaxiomError
 
-if TYPE_CHECKING:
-    pass
+STOPPED = 130
+"""The exit code after Ctrl-C."""
+AGAIN = 1.0  # seconds
 
 app = typer.Typer(
     help="Prove that two JAX functions are equal for all inputs and all sizes, or see exactly how far apart they are.",
@@ -111,14 +117,59 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     if isinstance(sys.stdout, TextIOWrapper):
         sys.stdout.reconfigure(errors="replace")  # a mark that this terminal cannot show is no reason to stop
-    try:
-        code = app(args=None if arguments is None else list(arguments), prog_name="jaxiom", standalone_mode=False)
-    except JaxiomError as error:
-        complain(str(error))
-        return 2 if isinstance(error, BadInput) else 1
-    except TyperException as error:
-        complain(f"{error.format_message().rstrip('.')}; see jaxiom --help")
-        return 2
-    if code == 130:
+    with insisting():
+        try:
+            code = app(args=None if arguments is None else list(arguments), prog_name="jaxiom", standalone_mode=False)
+            sys.stdout.flush()
+        except JaxiomError as error:
+            complain(str(error))
+            return 2 if isinstance(error, BadInput) else 1
+        except TyperException as error:
+            complain(f"{error.format_message().rstrip('.')}; see jaxiom --help")
+            return 2
+        except OSError as error:
+            if error.errno != ENOSPC or error.filename is not None:
+                raise
+            return out_of_room(error)
+    if code == STOPPED:
         complain("stopped")
+        if arguments is None:  # threads of XLA may still be at work, and crash a process that is taken down
+            sys.stderr.flush()
+            os._exit(STOPPED)
     return int(code or 0)
+
+
+def out_of_room(error: OSError) -> int:
+    """Say that the results could not be written, and keep Python from trying again."""
+    complain(f"the results cannot be written: {error.strerror}")
+    with contextlib.suppress(OSError):
+        sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115
+    return 2
+
+
+@contextlib.contextmanager
+def insisting() -> Iterator[None]:
+    """Interrupt again, a second after an interrupt, while the command is still at work: one that comes during a
+    callback of XLA's is swallowed there."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before, done = signal.getsignal(signal.SIGINT), threading.Event()
+
+    def interrupt(number: int, frame: Any) -> None:
+        def again() -> None:
+            if not done.wait(AGAIN):
+                os.kill(os.getpid(), signal.SIGINT)
+
+        threading.Thread(target=again, daemon=True).start()
+        raise KeyboardInterrupt
+
+    if before is not signal.default_int_handler:  # somebody else's
+        yield
+        return
+    signal.signal(signal.SIGINT, interrupt)
+    try:
+        yield
+    finally:
+        done.set()
+        signal.signal(signal.SIGINT, before)

@@ -2,7 +2,8 @@
 
 import itertools
 import random
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import partial
 from math import prod
 from typing import Any
 
@@ -11,7 +12,7 @@ import numpy as np
 
 from jaxiom.cases import Case
 from jaxiom.errors import InternalDisagreement, NeedsIntervals, NoValue, Undecidable
-from jaxiom.exact import Inputs, evaluate, random_inputs, trace_at
+from jaxiom.exact import Inputs, evaluate, nearby, random_inputs, trace_at
 from jaxiom.polyhedra.world import World
 from jaxiom.replay import Replay, put_in
 from jaxiom.signature import Signature
@@ -19,6 +20,8 @@ from jaxiom.sizes import Sizes, random_point
 from jaxiom.trace import Traced, work
 
 POINTS = 3
+TOLERANCE = 1e-3
+"""What floats may lose of an expression in sizes and small inputs: a hundred thousand roundings."""
 MOST_WORK = 400_000
 """Multiply-adds of one exact evaluation."""
 
@@ -94,10 +97,15 @@ def check(
     sides: tuple[Traced, Traced],
     case: Case,
 ) -> bool:
-    """`compare`; where they differ, hold each against its trace for all sizes. Quotients of sizes are
-    floats at numbers: a function with some is taken as its trace, and the proof's note says how they are read."""
+    """`compare`; where they differ, hold each against its trace for all sizes. Quotients of sizes are floats at
+    numbers, and the proof's note says how they are read: the traces are compared, and each function with some is held
+    against its own to within what floats lose."""
     left, right = (at_numbers(traced, put_in(case, sizes)) for traced in (case.lhs, case.rhs))
     if case.lhs.quotients or case.rhs.quotients:
+        if signature.assume is None:  # of small size, that floats lose little
+            inputs = random_inputs(signature, sizes, random.Random(0), nearby)
+        hold_trace("lhs", lhs, left, signature, sizes, inputs, TOLERANCE)
+        hold_trace("rhs", rhs, right, signature, sizes, inputs, TOLERANCE)
         return compare(left, right, signature, sizes, inputs)
     try:
         return compare(lhs, rhs, signature, sizes, inputs, sides)
@@ -124,14 +132,16 @@ def hold_trace(
     signature: Signature,
     sizes: Mapping[str, int],
     inputs: Inputs,
+    tolerance: float = 0.0,
 ) -> None:
-    """Hold a function, retraced at these sizes, against its trace for all sizes.
+    """Hold a function, retraced at these sizes, against its trace for all sizes; to within `tolerance` of the largest
+    entry of inputs and outputs.
 
     Raises:
         Undecidable: they differ.
     """
     try:
-        compare(function, traced, signature, sizes, inputs)
+        compare(function, traced, signature, sizes, inputs, tolerance=tolerance)
     except InternalDisagreement as error:
         raise Undecidable(
             f"{side} at {dict(sizes)} is not what it is for all sizes: it treats a size otherwise where it is a number "
@@ -157,6 +167,7 @@ def compare(
     sizes: Mapping[str, int],
     inputs: Inputs,
     sides: tuple[Traced, Traced] | tuple[None, None] = (None, None),
+    tolerance: float = 0.0,
 ) -> bool:
     """Hold the two sides against each other on one input; False where they have no value there."""
     arguments = signature.arguments(sizes, inputs)
@@ -167,8 +178,10 @@ def compare(
         )
     except (NoValue, ZeroDivisionError):
         return False
+    allowed = tolerance * largest([*inputs.values(), *left, *right]) if tolerance else 0
     for a, b in zip(left, right, strict=True):
-        wrong = np.argwhere(np.asarray(a != b, dtype=bool)) if a.shape == b.shape else [()]
+        apart = differs if allowed == 0 else partial(far_apart, by=allowed)
+        wrong = np.argwhere(np.asarray(apart(a, b), dtype=bool)) if a.shape == b.shape else [()]
         if len(wrong):
             index = tuple(wrong[0])
             raise InternalDisagreement(
@@ -176,3 +189,21 @@ def compare(
                 f"{a[index]} and {b[index]} at {[int(i) for i in index]}. This is a bug in jaxiom: please report it"
             )
     return True
+
+
+def differs(a: np.ndarray, b: np.ndarray) -> Any:
+    return a != b
+
+
+def far_apart(a: np.ndarray, b: np.ndarray, by: float) -> np.ndarray:
+    """Entries that are further apart, as floats; what is no number is far from everything."""
+    return ~(np.abs(floats(a) - floats(b)) <= by)
+
+
+def largest(arrays: Iterable[np.ndarray]) -> float:
+    """The largest absolute value of all entries; at least 1."""
+    return max((float(np.abs(floats(a)).max(initial=1)) for a in arrays), default=1.0)
+
+
+def floats(array: np.ndarray) -> np.ndarray:
+    return np.asarray(np.frompyfunc(float, 1, 1)(np.asarray(array, dtype=object)), np.float64)

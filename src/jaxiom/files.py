@@ -3,6 +3,7 @@
 import contextlib
 import os
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 from jaxiom.errors import BadInput
@@ -39,6 +40,28 @@ def write_whole(path: Path, content: str | bytes) -> None:
             raise
     except OSError as error:
         raise BadInput(f"{path}: cannot be written: {error.strerror or error}") from error
+
+
+@contextlib.contextmanager
+def folder_for_results(path: Path) -> Iterator[None]:
+    """A folder that files can be written in, made where there is none; one that stays empty is taken away again.
+
+    Raises:
+        BadInput: it cannot be made, or not be written in.
+    """
+    made = not path.is_dir()
+    try:
+        path.mkdir(exist_ok=True)
+    except FileExistsError as error:
+        raise BadInput(f"{path}: is a file; name a folder") from error
+    except OSError as error:
+        raise BadInput(f"{path}: cannot be made: {error.strerror or error}") from error
+    try:
+        check_writable(path / "results")
+        yield
+    finally:
+        if made and not any(path.iterdir()):
+            path.rmdir()
 
 
 def current_umask() -> int:

@@ -18,6 +18,7 @@ from types import CodeType
 from typing import Any
 
 import jax
+from jax._src.core import ShapedArray
 from jax._src.export import shape_poly
 from jax.errors import InconclusiveDimensionOperation
 
@@ -36,6 +37,8 @@ CAREFUL_PARTS = (
     "export",
 )
 WATCHERS = frozenset((__file__, OWN_HOME + "disguise.py"))
+TEXTS = frozenset(("__str__", "__repr__", "__format__", "str_short", "_pretty_print", "pretty_print", "pformat"))
+"""Methods that write an object of JAX's out, with the sizes in it."""
 MEMOS = ("util.py",)
 """Its memoised functions, which compare keys: a miss changes nothing."""
 CAREFUL = tuple(str(Path(JAX_HOME, "_src", part)) for part in CAREFUL_PARTS + MEMOS)
@@ -145,15 +148,58 @@ def install() -> None:
         setattr(dimension, name, noting_failure(getattr(dimension, name)))
     for name in ("__str__", "__repr__"):
         setattr(dimension, name, noting_text(getattr(dimension, name)))
+    watch_types()
+
+
+def watch_types() -> None:
+    """Make the types of arrays tell what they are asked: JAX keeps one object for each, and compares by identity, so
+    that no size is asked."""
+    kind: Any = ShapedArray
+    plain_eq, plain_hash = kind.__eq__, kind.__hash__
+
+    def equal(self: Any, other: Any) -> Any:
+        same = plain_eq(self, other)
+        if same is not True and ASKED.get() is not None and asked_by_user() and type(other) is kind:
+            _ = self.dtype == other.dtype and self.shape == other.shape  # for the questions
+        return same
+
+    def hashed(self: Any) -> int:
+        if ASKED.get() is not None:
+            for dim in self.shape:
+                if isinstance(dim, shape_poly._DimExpr):
+                    note_of_user("lookup", dim)
+        return plain_hash(self)
+
+    kind.__eq__, kind.__hash__ = equal, hashed
+
+
+def asked_by_user() -> bool:
+    file, _ = asker(through_jax_sizes=False)
+    return not file.startswith((JAX_HOME, OWN_HOME)) and "site-packages" not in file
+
+
+def written_for_user() -> str:
+    """Where the user writes an object of JAX's out, whose methods write the sizes; "" where nobody does."""
+    frame, method = sys._getframe(1), ""
+    while frame is not None and frame.f_code.co_filename.startswith((JAX_HOME, OWN_HOME)):
+        name = frame.f_code.co_filename
+        method = frame.f_code.co_name if name.startswith(JAX_HOME) else method
+        frame = frame.f_back
+    if frame is None or "site-packages" in frame.f_code.co_filename or method not in TEXTS:
+        return ""
+    return f"{frame.f_code.co_filename}:{frame.f_lineno}"
 
 
 def note_of_user(kind: str, dim: Any) -> None:
     """Note what the user's own code does directly. Libraries key their caches by shapes and name sizes in messages:
     that keeps the meaning."""
-    if ASKED.get() is not None:
-        file, _ = asker(through_jax_sizes=False)
-        if not file.startswith((JAX_HOME, OWN_HOME)) and "site-packages" not in file:
-            note(kind, dim, through_jax_sizes=False)
+    found = ASKED.get()
+    if found is None:
+        return
+    if asked_by_user():
+        note(kind, dim, through_jax_sizes=False)
+    elif kind == "text" and (line := written_for_user()):
+        found.append(Question(kind, dim, None, line, internal=False, in_jax=False))
 
 
 def noting_failure(method: Callable[..., Any]) -> Callable[..., Any]:

@@ -144,7 +144,7 @@ def rounding_sentence(m: Measurement) -> str:
     share = f"; by algebra it is {algebra:.1e}" if algebra else ""
     unknown = f"; {'; '.join(m.notes)}" if m.notes else ""
     return (
-        f"rounding: the sides differ by {m.drift.relative:.1e} of the result (largest entry {m.drift.max:.1e}), all "
+        f"rounding: the sides differ by {of_result(m.drift)} (largest entry {m.drift.max:.1e}), all "
         f"within what rounding can explain{share}; what is left is at most {m.tightness:.2g} of the bound{unknown}"
     )
 
@@ -152,28 +152,38 @@ def rounding_sentence(m: Measurement) -> str:
 def algebra_sentence(m: Measurement) -> str:
     exactly = ", exactly" if m.closed_form == "equal" else ""
     return (
-        f"algebra: the sides differ by {m.drift.relative:.1e} of the result (largest entry {m.drift.max:.1e}); the "
+        f"algebra: the sides differ by {of_result(m.drift)} (largest entry {m.drift.max:.1e}); the "
         f"closed form accounts for it{exactly}, and the {m.left.relative:.1e} that is left is rounding, at most "
         f"{m.tightness:.2g} of what rounding can explain"
     )
 
 
+def of_result(found: Statistic) -> str:
+    """A difference relative to the result."""
+    return f"{found.relative:.1e} of the result" if math.isfinite(found.relative) else "all of a result that is 0"
+
+
 def finding_sentence(m: Measurement) -> str:
     if not m.beyond:
-        return f"finding: the sides differ by {m.drift.relative:.1e} of the result; {'; '.join(m.notes)}"
+        return f"finding: the sides differ by {of_result(m.drift)}; {'; '.join(m.notes)}"
     where = "" if m.worst is None else f", most at {m.worst[0]}{list(m.worst[1])}"
     why = "algebra and rounding" if m.predicted is not None else "rounding (there is no closed form to compare with)"
     side = f"held against float64, it is the {' and the '.join(m.blamed)}" if m.blamed else "neither side stands out"
+    causes = "A fast algorithm (TF32, Winograd), a wrong rewrite by the compiler or a wrong closed form may be why"
+    if m.predicted is None:
+        causes = (
+            "Nothing proves the two functions equal: they may differ; else a fast algorithm (TF32, Winograd) or a "
+            "wrong rewrite by the compiler is why"
+        )
     return (
         f"finding: {m.beyond} of {m.entries} entries differ by more than {why} can explain{where}: the largest "
-        f"difference left is {m.left.max:.1e}, up to {m.tightness:.1e} times the bound; {side}. "
-        "A fast algorithm (TF32, Winograd), a wrong rewrite by the compiler or a wrong closed form may be why"
+        f"difference left is {m.left.max:.1e}, up to {m.tightness:.1e} times the bound; {side}. {causes}"
     )
 
 
 def unjudged_sentence(m: Measurement) -> str:
     known = "" if m.predicted is None else f", {m.left.relative:.1e} after the closed form's prediction"
-    return f"not judged: the sides differ by {m.drift.relative:.1e} of the result{known}; no bound was asked for"
+    return f"not judged: the sides differ by {of_result(m.drift)}{known}; no bound was asked for"
 
 
 SENTENCES: dict[str, Callable[[Measurement], str]] = {

@@ -322,7 +322,8 @@ class Pass:
         with jax.enable_x64(True), jax.default_device(jax.local_devices(backend="cpu")[0]):
             precise = {name: jnp.asarray(fetch(given[name]).astype(np.float64)) for name in self.names}
             for at, name in enumerate(("lhs", "rhs")):
-                exact = jax.jit(self.side(at))(precise)
+                with jax.disable_jit():  # op by op: a compiler may be what is wrong
+                    exact = self.side(at)(precise)
                 for x, y, b in zip(sides[at], exact, bounds[name], strict=True):
                     off = np.abs(fetch(x).astype(np.float64) - np.asarray(y))
                     if (off > 1.01 * fetch(b).astype(np.float64)).any() and name not in blamed:
@@ -369,5 +370,10 @@ def exceeds(x: Array, allowed: Array) -> dict[str, Any]:
 
 def require_finite(side: str, leaves: Leaves, dtype: str) -> None:
     for leaf in leaves:
+        if bool(jnp.isnan(leaf).any()):
+            raise BadInput(
+                f"{side}: the result has entries that are no number (NaN) in {dtype}: an argument outside a function's "
+                "domain, a division of 0 by 0, or an overflow on the way; give other inputs (inputs=)"
+            )
         if not bool(jnp.isfinite(leaf).all()):
             raise BadInput(f"{side}: the result is not finite in {dtype}; give smaller inputs or a wider dtype")

@@ -43,8 +43,12 @@ def find_sizes(
     Raises:
         BadInput: a size is missing, unknown, no whole number, or outside `given`.
     """
+    if at is not None and not isinstance(at, Mapping):
+        raise BadInput(f"at: expected sizes by name, such as dict(n=8), got {at!r}")
     found = dict(declared or {})
     arrays = flatten(inputs, set(arrays_of(signature)))
+    if inputs:
+        check_ranks(signature, arrays)
     for name, shape in arrays_of(signature).items():
         if name in arrays and arrays[name].ndim == len(shape.axes):
             sizes = zip(shape.axes, arrays[name].shape, strict=True)
@@ -55,6 +59,18 @@ def find_sizes(
         raise BadInput(f"at: no sizes to measure at; give at=dict({example}), or inputs=")
     signature.sizes.check(found, "at")
     return {name: int(value) for name, value in found.items()}
+
+
+def check_ranks(signature: Signature, arrays: Mapping[str, np.ndarray]) -> None:
+    """Raise unless every array of a claim is there, with as many axes as it declares."""
+    shapes = arrays_of(signature)
+    missing = [name for name in shapes if name not in arrays]
+    if missing:
+        raise BadInput(f"inputs: {', '.join(missing)} missing; the arrays are {', '.join(shapes)}")
+    for name, shape in shapes.items():
+        if arrays[name].ndim != len(shape.axes):
+            axes = ", ".join(str(axis.size) for axis in shape.axes)
+            raise BadInput(f"inputs[{name!r}]: got the shape {arrays[name].shape}, expected ({axes})")
 
 
 def random_inputs(

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from jaxiom.claims import Claim, shown
 from jaxiom.discovery import discover
-from jaxiom.errors import InternalDisagreement, JaxiomError, Unsupported
+from jaxiom.errors import BadInput, InternalDisagreement, JaxiomError, Unsupported
 from jaxiom.files import check_writable, write_whole
 
 if TYPE_CHECKING:
@@ -194,7 +194,7 @@ def run(
 
     told = progress or Silence()
     if report is not None:
-        check_writable(report)
+        check_report(report)
     claims = discover(paths, keyword)
     outcomes = prove_claims(claims, told)
     measured = measure_outcomes(outcomes, small, told)
@@ -233,6 +233,13 @@ def reduced(claim: Claim, cap: int = 8) -> dict[str, int]:
             return small
         cap *= 2
     return at
+
+
+def check_report(path: Path) -> None:
+    """Raise unless it is a page's name, so that no claims are written over, and can be written."""
+    check_writable(path)
+    if path.suffix.lower() not in (".html", ".htm"):
+        raise BadInput(f"report: expected a file that ends in .html, got {str(path)!r}; it is written over")
 
 
 def write_report(found: Run, path: Path, progress: Progress | None = None) -> None:

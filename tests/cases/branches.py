@@ -2,6 +2,7 @@
 
 import functools
 import operator
+from collections.abc import Callable
 from math import prod
 from pathlib import Path
 from typing import Any
@@ -48,6 +49,36 @@ def halved(x: Any) -> Any:
     while n % 2 == 0:
         n, x = n // 2, 2 * x
     return x
+
+
+AS_NUMBER = "otherwise where it is a number"
+
+
+def halved_if_float(x: Any) -> Any:
+    half = x.shape[0] / 2
+    return x * half if isinstance(half, float) else 0 * x
+
+
+def scaled_if_scalar(x: Any) -> Any:
+    return x if np.isscalar(1 / x.shape[0]) else 2 * x
+
+
+def scaled_if_one(x: Any) -> Any:
+    return x if str(x.shape[0] / 2).startswith("1") else 2 * x
+
+
+def attention(x: Any, scale: Any = None) -> Any:
+    scale = 1 / x.shape[0] if scale is None else scale
+    return x * scale if isinstance(scale, int | float) else x * scale * 2
+
+
+TEXTS: dict[str, Callable[[Any], str]] = {
+    "an array": str,
+    "an array's type": lambda x: str(x.aval),
+    "an array in a list": lambda x: f"{[x]}",
+    "a struct": lambda x: repr(jax.ShapeDtypeStruct(x.shape, x.dtype)),
+    "a jaxpr": lambda x: str(jax.make_jaxpr(jnp.sin)(x)),
+}
 
 
 def elif_chain(x: Any) -> Any:
@@ -179,5 +210,41 @@ CASES = [
         REFUTED,
         N,
         at=AT_7,
+    ),
+    Case("the type of a quotient", halved_if_float, lambda x: 0 * x, UNDECIDED, N, says=AS_NUMBER, alone=False),
+    Case("a quotient that is a scalar", scaled_if_scalar, lambda x: 2 * x, UNDECIDED, N, says=AS_NUMBER, alone=False),
+    Case("a quotient as text", scaled_if_one, lambda x: 2 * x, UNDECIDED, N, says=AS_NUMBER, alone=False),
+    Case(
+        "a scale that is a number", attention, lambda x: 2 * x / x.shape[0], UNDECIDED, N, says=AS_NUMBER, alone=False
+    ),
+    Case(
+        "types of arrays",
+        lambda x, y: x.sum() if jax.typeof(x) == jax.typeof(y) else 2 * x.sum(),
+        lambda x, y: 2 * x.sum(),
+        REFUTED,
+        {"x": "n", "y": "m"},
+        "n >= 9",
+        at={"n": 9, "m": 9},
+    ),
+    Case(
+        "the type of an array of 23",
+        lambda x: x if x.aval == jax.typeof(jnp.zeros(23, x.dtype)) else 2 * x,
+        lambda x: 2 * x,
+        REFUTED,
+        N,
+        at={"n": 23},
+    ),
+    *(
+        Case(
+            f"{name} as text",
+            lambda x, write=write: 2 * x if "23" in write(x) else x,
+            same,
+            UNDECIDED,
+            N,
+            at={"n": 23},
+            says="as text",
+            alone=False,
+        )
+        for name, write in TEXTS.items()
     ),
 ]

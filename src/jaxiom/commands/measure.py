@@ -100,24 +100,21 @@ def measure_many(
 ) -> int:
     """A sweep: its table and its figures."""
     from jaxiom.figures import write_sweep
-    from jaxiom.files import check_writable
+    from jaxiom.files import folder_for_results
     from jaxiom.sweeps import read_sweep, sweep
 
     axes = dict(map(read_sweep, over))
-    if not out.is_dir():
-        check_writable(out)
-        out.mkdir()
-    check_writable(out / "sweep.csv")
-    found = sweep(
-        claim,
-        over=axes,
-        at=sizes,
-        dtypes=dtypes.split(","),
-        precisions=precisions.split(","),
-        progress=terminal.begin,
-        **options,
-    )
-    written = write_sweep(found, out) if speaks else []
+    with folder_for_results(out):
+        found = sweep(
+            claim,
+            over=axes,
+            at=sizes,
+            dtypes=dtypes.split(","),
+            precisions=precisions.split(","),
+            progress=terminal.begin,
+            **options,
+        )
+        written = write_sweep(found, out) if speaks else []
     if not speaks:
         pass
     elif as_json:

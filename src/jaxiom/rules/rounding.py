@@ -265,6 +265,7 @@ RULES: dict[Primitive, Rule] = {
     prims.reduce_max_p: choices.extreme(jnp.max),
     prims.reduce_min_p: choices.extreme(jnp.min),
     prims.select_n_p: choices.select_n,
+    prims.is_finite_p: choices.is_finite,
     prims.convert_element_type_p: convert_element_type,
     prims.iota_p: iota,
     **functions.RULES,
@@ -274,6 +275,7 @@ RULES: dict[Primitive, Rule] = {
     **{primitive: moved(move) for primitive, move in (arrays.MOVES | writes.REPLACEMENTS).items()},
     **{primitive: choices.compared(function) for primitive, function in arrays.COMPARISONS.items()},
     **{primitive: choices.whole(function) for primitive, function in arrays.WHOLE.items()},
+    prims.sign_p: choices.sign,
 }
 
 

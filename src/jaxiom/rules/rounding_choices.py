@@ -5,6 +5,7 @@ from functools import reduce
 from typing import Any
 
 import jax.numpy as jnp
+import numpy as np
 from jax import Array, lax
 
 from jaxiom.interpret import Rule, Step
@@ -66,6 +67,23 @@ def compared(function: Callable[[Array, Array], Array]) -> Rule:
         return Bounded(value, ~(apart > up(2 * (left.slack + right.slack), 8, 8 * a.eta)))
 
     return rule
+
+
+def is_finite(machine: Machine, step: Step, operand: Bounded) -> Bounded:
+    """Whether a number is one: an overflow shows in the bound that it leaves."""
+    return Bounded(jnp.isfinite(operand.value))
+
+
+def sign(machine: Machine, step: Step, operand: Bounded) -> Bounded:
+    """-1, 0 or 1; uncertain where the argument may be on the other side of 0, or flushed to it."""
+    value = jnp.sign(operand.value)
+    if not arrays.is_float(step.outs[0]):
+        return Bounded(value)
+    a, dtype = machine.at(step), wide(value.dtype)
+    uncertain = ~(operand.size > up(2 * operand.slack, 8, 2 * a.eta))
+    exact = operand.error is None
+    certain = (operand.value == 0) & ~subnormal(operand.value) if exact else jnp.zeros(value.shape, bool)
+    return Bounded(value, jnp.where(uncertain & ~certain, np.asarray(2, dtype), np.asarray(0, dtype)))
 
 
 def either(value: Array, *operands: Bounded) -> Array | None:
