@@ -130,3 +130,8 @@ def test_overwriting_is_said(folder: Path, capsys: pytest.CaptureFixture[str]) -
     assert main(["audit", "model.npz::conv", "--bias", "model.npz::zero_bias", "-o", "out.npz", "--overwrite"]) == 0
     assert capsys.readouterr().out.splitlines()[-1].startswith("written: out.npz: kernel (3, 3, 4, ")
     assert set(np.load("out.npz")) == {"kernel", "unprojection", "bias"}
+
+
+def test_a_repair_without_centring_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["audit", "model.npz::conv", "--repair", "bias"]) == 2
+    assert capsys.readouterr().err.startswith("jaxiom: --repair: without --center there is nothing to repair")

@@ -381,20 +381,14 @@ def test_bad_input_in_a_process_of_its_own(run: Run) -> None:
     assert (done.returncode, done.stdout, done.stderr) == (2, "", "jaxiom: nowhere: no such file or folder\n")
 
 
-def test_help_is_quick(run: Run) -> None:
+def test_help_imports_nothing_heavy() -> None:
     code = (
-        "import sys, time; start = time.perf_counter(); from jaxiom.cli import main; main(['--help']); "
-        "print(time.perf_counter() - start, {'jax', 'numpy', 'sympy', 'islpy', 'sklearn'} & set(sys.modules), "
-        "file=sys.stderr)"
+        "import sys; from jaxiom.cli import main; main(['--help']); "
+        "print({'jax', 'numpy', 'sympy', 'islpy', 'sklearn'} & set(sys.modules), file=sys.stderr)"
     )
     env = {**os.environ, "PYTHONPATH": str(Path(jaxiom.__file__).parents[1])}
-    best = 9.0
-    for _ in range(3):
-        done = subprocess.run([sys.executable, "-c", code], env=env, capture_output=True, text=True, check=True)
-        seconds, _, imported = done.stderr.strip().partition(" ")
-        assert imported == "set()"
-        best = min(best, float(seconds))
-    assert best < 0.3
+    done = subprocess.run([sys.executable, "-c", code], env=env, capture_output=True, text=True, check=True)
+    assert done.stderr == "set()\n"
 
 
 def as_on_a_terminal(folder: Path, *arguments: str, columns: int = 60, first: str = "") -> tuple[int, str]:
@@ -543,3 +537,9 @@ def test_an_interrupt_that_is_swallowed_comes_again(monkeypatch: pytest.MonkeyPa
     with pytest.raises(KeyboardInterrupt):
         work()
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+def test_a_folder_for_figures_is_a_sweeps(shell: Shell) -> None:
+    shell.write("right.py", MATRICES)
+    error = bad(shell, "measure", "right.py::transposes", "--at", "m=2,k=2,n=2", "--out", "figures")
+    assert error.startswith("--out: table and figures are a sweep's")

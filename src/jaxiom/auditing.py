@@ -189,16 +189,13 @@ def read_images(layer: "Compressed", images: Any, setting: Setting, seed: int) -
     from jaxiom.pca import check_images
 
     window = layer.factors.kernel.shape[:-2]
-    reach = [setting.dilation * (k - 1) + 1 for k in window]
     if images is None:
         count, *extent = RANDOM[len(window)]
-        extent = [max(size, k) for size, k in zip(extent, reach, strict=True)]
+        extent = [max(size, k) for size, k in zip(extent, setting.reach(window), strict=True)]
         x = np.random.default_rng(seed).standard_normal((count, *extent, layer.factors.kernel.shape[-2]))
         return x, f"random {'images' if window else 'rows'} {'×'.join(map(str, x.shape))} (seed {seed})"
-    check_images(images, layer)
+    check_images(images, layer, setting)
     x = np.asarray(layer.layout.channels_last(read_numbers("images", images)), np.float64)
-    if setting.padding == "VALID" and any(size < k for size, k in zip(x.shape[1:-1], reach, strict=True)):
-        raise BadInput(f"images: {x.shape[1:-1]} is smaller than the window {tuple(reach)}; use padding SAME")
     return x, f"the given {'images' if window else 'rows'} {'×'.join(map(str, np.shape(images)))}"
 
 

@@ -122,6 +122,10 @@ class Setting:
             raise BadInput("stride and dilation are for kernels with a window; a dense matrix has none")
         return self
 
+    def reach(self, window: Sequence[int]) -> tuple[int, ...]:
+        """How many entries the window spans along each axis."""
+        return tuple(self.dilation * (size - 1) + 1 for size in window)
+
     def apply(self, images: Array, kernel: Array) -> Array:
         """The layer without its bias: images (n, *spatial, c) or rows (n, c), kernel (*window, c, f)."""
         if kernel.ndim == 2:

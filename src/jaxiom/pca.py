@@ -74,14 +74,15 @@ class Compressed:
         In the kernel's dtype. NumPy in, NumPy out; JAX in, JAX out.
 
         Raises:
-            BadInput, BadShape: images of other channels or another number of axes; an unknown padding.
+            BadInput, BadShape: images of other channels or another number of axes, or smaller than the window; an
+                unknown padding.
 
         >>> layer = compress(np.random.default_rng(0).normal(size=(3, 3, 4, 8)), 5)
         >>> layer.apply(np.ones((1, 6, 6, 4)), padding="SAME").shape
         (1, 6, 6, 8)
         """
         setting = Setting(stride, padding, dilation).check(self.layout)
-        check_images(images, self)
+        check_images(images, self, setting)
         with jax.enable_x64(True) if self.kernel.dtype == np.float64 else nullcontext():
             x = self.layout.channels_last(jnp.asarray(images, self.kernel.dtype))
             kernel, unprojection = (jnp.asarray(a) for a in (self.layout.canonical(self.kernel), self.unprojection))
@@ -205,7 +206,8 @@ def to_dtype(name: str, part: np.ndarray, dtype: np.dtype) -> np.ndarray:
     return array
 
 
-def check_images(images: Any, layer: Compressed) -> None:
+def check_images(images: Any, layer: Compressed, setting: Setting) -> None:
+    """Raise unless images fit the layer: its channels, and its window."""
     axes, layout = np.ndim(images), layer.layout
     expected = layer.factors.kernel.shape[-2]
     channel = axes - 1 if layout.filters_last else 1
@@ -214,3 +216,8 @@ def check_images(images: Any, layer: Compressed) -> None:
             f"images: shape {np.shape(images)}; expected ({layout.images()}) with c = {expected} for this "
             f"{layout.text} kernel"
         )
+    own = np.shape(images)
+    space = own[1:-1] if layout.filters_last else own[2:]
+    reach = setting.reach(layer.factors.kernel.shape[:-2])
+    if setting.padding == "VALID" and any(size < k for size, k in zip(space, reach, strict=True)):
+        raise BadInput(f"images: {space} is smaller than the window {reach}; use padding SAME")

@@ -22,7 +22,10 @@ LayoutOption = Annotated[
     str, typer.Option("--layout", metavar="LAYOUT", help="HWIO (JAX) or OIHW (PyTorch); IO or OI for a dense matrix.")
 ]
 Center = Annotated[bool, typer.Option("--center", help="Subtract the mean filter first, as scikit-learn's PCA does.")]
-Repair = Annotated[str, typer.Option(help="Of centring: by one filter of ones more, or by the bias.")]
+Repair = Annotated[
+    str | None,
+    typer.Option(help="Of centring: filter (one of ones more; the default) or bias.", show_default=False),
+]
 Bias = Annotated[str, typer.Option(metavar="FILE[::NAME]", help="The layer's own bias.")]
 Images = Annotated[
     str, typer.Option(metavar="FILE[::NAME]", help="Images to measure on, as the layout has them. Default: random.")
@@ -38,7 +41,7 @@ def audit(
     rank: Rank = "0.99",
     layout: LayoutOption = "",
     center: Center = False,
-    repair: Repair = "filter",
+    repair: Repair = None,
     bias: Bias = "",
     images: Images = "",
     stride: Annotated[int, typer.Option(help="Of the layer.")] = 1,
@@ -56,6 +59,8 @@ def audit(
     from jaxiom.terminal import Terminal
     from jaxiom.weights import Source, check_target
 
+    if repair in ("filter", "bias") and not center:
+        raise BadInput("--repair: without --center there is nothing to repair; give both or neither")
     sources = [Source.read(text) if text else None for text in (weights, bias, images)]
     if output is not None:
         check_target(output, [s.path for s in sources if s is not None], overwrite=overwrite)
@@ -63,7 +68,7 @@ def audit(
         terminal.begin("reading", 0, 1)
         arrays = [None if source is None else source.load() for source in sources]
         terminal.begin("decomposing the kernel", 0, 1)
-        layer = make(arrays, rank, center, repair, layout)
+        layer = make(arrays, rank, center, repair or "filter", layout)
         found = layer.audit(
             arrays[2], stride=stride, padding=padding, dilation=dilation, seed=seed, progress=terminal.begin
         )

@@ -47,11 +47,16 @@ def measure(
             help="Measure at many: a size, or mean:W for what is added to W's random entries. Can be given again.",
         ),
     ] = None,
-    out: Annotated[Path, typer.Option(metavar="DIR", help="Of a sweep: where table and figures go.")] = Path("sweep"),
+    out: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="Of a sweep: where table and figures go. Default: sweep.", show_default=False),
+    ] = None,
     as_json: Json = False,
 ) -> int:
     """Run one claim at real sizes: how much of the difference is algebra, how much rounding? A finding exits with 1."""
     sizes = read_sizes(at)
+    if out is not None and not sweep:
+        raise BadInput("--out: table and figures are a sweep's; give --sweep, or --json for the figures of one run")
     options: dict[str, Any] = {"seed": seed, "certainty": certainty, "eager": eager}
     options |= {"memory": memory or None, "batch": batch, "expected": True}
     from jaxiom.batching import default_folder
@@ -65,7 +70,16 @@ def measure(
         with claim.naming():
             if sweep:
                 return measure_many(
-                    claim, sweep, sizes, dtype, precision, out, as_json, options, terminal, where.speaks
+                    claim,
+                    sweep,
+                    sizes,
+                    dtype,
+                    precision,
+                    out or Path("sweep"),
+                    as_json,
+                    options,
+                    terminal,
+                    where.speaks,
                 )
             from jaxiom.measuring import measure
 
