@@ -350,3 +350,23 @@ def test_primitives_by_name() -> None:
     found = all_primitives()
     assert {"conv_general_dilated", "dot_general", "dim_as_value", "jit", "split", "tile"} <= set(found)
     assert all(primitive.name == name for name, primitive in found.items() if name in ("add", "mul", "jit"))
+
+
+@pytest.mark.parametrize("own", [False, True])
+def test_a_question_is_about_the_sizes_of_its_own_trace(own: bool) -> None:
+    """A cache that is asked in passing, or forgets, hashes the sizes of earlier traces."""
+    other, made = scope("n"), scope("n")
+    size = (made if own else other).dims["n"]
+
+    def function(x: Any) -> Any:
+        return x if {size: True} else -x
+
+    def read(at: Scope) -> Traced:
+        return make_jaxpr(function, [jax.ShapeDtypeStruct((at.dims.get("n", 3),), jnp.float32)], at, "lhs")
+
+    assert read(scope()).comparisons == ()
+    if own:
+        with pytest.raises(Undecidable, match="looks the size n up"):
+            read(made)
+    else:
+        assert read(made).comparisons == ()

@@ -88,9 +88,9 @@ class Scope:
         return total
 
     def reads(self, *dims: Any) -> bool:
-        """Whether JAX sizes are about this scope's symbols."""
-        symbolic = (d for d in dims if isinstance(d, shape_poly._DimExpr))
-        return all(d._get_vars() <= set(self.meaning) for d in symbolic)
+        """Whether JAX sizes are of this scope: another one's symbols may have the same names."""
+        own = next((d.scope for d in self.dims.values() if isinstance(d, shape_poly._DimExpr)), None)
+        return all(d.scope is own for d in dims if isinstance(d, shape_poly._DimExpr))
 
     def read_factor(self, factor: Any) -> Polynomial:
         if factor.var is not None:
@@ -252,8 +252,8 @@ def read_comparisons(found: Sequence[Question], scope: Scope) -> tuple[Compariso
     """
     unique: dict[Any, Comparison] = {}
     for question in found:
-        if question.in_jax and not scope.reads(question.left, question.right):
-            continue  # JAX's caches compare with the sizes of earlier traces
+        if not scope.reads(question.left, question.right):
+            continue  # caches compare with the sizes of earlier traces, and forget them when they like
         if question.kind == "quotient" or (question.internal and question.kind != "equal"):
             continue
         if question.kind != "equal":
