@@ -168,3 +168,17 @@ def test_too_many_indices_cannot_be_compiled() -> None:
     assert found is not None
     with pytest.raises(Undecidable, match="too many indices"):
         found.compile({})
+
+
+@pytest.mark.parametrize(("factor", "dtype"), [(1e-30, "float64"), (1e-15, "float32"), (1e-30, "float32")])
+def test_coefficients_of_any_magnitude(factor: float, dtype: str) -> None:
+    """What is below the dtype's normal numbers may be zero there."""
+    found = prove(lambda x: x * factor * factor / 3, lambda x: x * factor * factor, x="n").difference
+    assert found is not None
+    with jax.enable_x64(dtype == "float64"):
+        x = jnp.asarray([1, -2, 0.5], dtype)
+        (value,) = found.compile({"n": 3})({"x": x})
+    binary = float(np.float32(factor))  # a literal has the dtype of the trace
+    expected = np.asarray(x, np.float64) * binary * binary * (-2 / 3)
+    kind = np.finfo(dtype)
+    np.testing.assert_allclose(np.asarray(value, np.float64), expected, rtol=float(4 * kind.eps), atol=float(kind.tiny))

@@ -7,7 +7,7 @@ sums over windows and channels thus cost little, and XLA sees one einsum a facto
 import string
 from collections.abc import Callable, Mapping, Sequence
 from fractions import Fraction
-from math import gcd, lcm, prod
+from math import lcm, prod
 from typing import Any
 
 import jax.numpy as jnp
@@ -23,6 +23,7 @@ from jaxiom.sizes import fix
 
 MOST_INDICATOR = 50_000_000
 MOST_EXACT = 2**53
+MORE_DIGITS = "a coefficient of the closed form has more digits than float64 holds"
 Inputs = Mapping[str, Array]
 Operand = tuple[Callable[[Inputs, Any], Array], str]
 """A tensor of a contraction, as a function of the inputs and the dtype, and its letters."""
@@ -105,11 +106,15 @@ class Compiler:
         variables = sorted({v for p in (above, below) for v in p.variables if isinstance(v, int)})
         letters = "".join(self.letter[v] for v in variables)
         (upper, shared), (lower, other) = self.whole(above, variables), self.whole(below, variables)
-        upper, lower = upper * (other // gcd(shared, other)), lower * (shared // gcd(shared, other))
+        (more, twos), (less, halves) = map(odd_part, Fraction(other, shared).as_integer_ratio())
+        if max(np.max(np.abs(upper), initial=0) * more, np.max(np.abs(lower), initial=0) * less) >= MOST_EXACT:
+            raise Undecidable(MORE_DIGITS)
+        upper, lower = upper * more, lower * less
         # Where a divisor is 0 a condition of the summand excludes the entry.
         upper, lower = np.where(lower == 0, 0, upper), np.where(lower == 0, 1, lower)
         common = np.gcd(upper.astype(np.int64), lower.astype(np.int64))
-        return (constant(upper / common), letters), (constant(lower / common), letters)
+        upper = np.ldexp(upper / common, twos - halves)  # by itself, as 2^-200 is no number over a whole number here
+        return (constant(upper), letters), (constant(lower / common), letters)
 
     def whole(self, polynomial: Polynomial, variables: Sequence[int]) -> tuple[np.ndarray, int]:
         """A polynomial's values times a whole number that makes them whole, and that number; in float64, exactly.
@@ -126,7 +131,7 @@ class Compiler:
                 term *= Fraction(max(map(abs, known), default=0)) ** exponent
             most += term
         if most >= MOST_EXACT:
-            raise Undecidable("a coefficient of the closed form has more digits than float64 holds")
+            raise Undecidable(MORE_DIGITS)
         return self.grid(polynomial * shared, variables), shared
 
     def factor(self, factor: Summation) -> Callable[[Inputs, Any], tuple[Array, str]]:
@@ -214,8 +219,20 @@ def all_indices(factor: Summation) -> list[int]:
     return [*factor.indices, *(i for inner in factor.inner for i in all_indices(inner))]
 
 
+def odd_part(whole: int) -> tuple[int, int]:
+    """An odd number, and the power of two that it was multiplied by."""
+    twos = (whole & -whole).bit_length() - 1
+    return whole >> twos, twos
+
+
 def constant(table: np.ndarray) -> Callable[[Inputs, Any], Array]:
-    return lambda inputs, dtype: jnp.asarray(table, dtype)
+    """A table in the dtype of the inputs; what is too large for it is infinite there, as in the program."""
+
+    def make(inputs: Inputs, dtype: Any) -> Array:
+        with np.errstate(over="ignore"):
+            return jnp.asarray(table, dtype)
+
+    return make
 
 
 def spell(operand: Operand, inputs: Inputs, dtype: Any) -> tuple[Array, str]:
