@@ -308,6 +308,8 @@ def test_measure_in_batches_and_sweeps(shell: Shell) -> None:
     )
     assert code == 0
     assert "k=6, float16, default: rounding" in out
+    code, out, _ = shell("measure", "proofs/matrices.py::transposes", "--no-bound")
+    assert (code, "bound: not computed" in out) == (0, True)
     assert Path("sweep/sweep.svg").exists()
     code, out, err = shell("measure", "proofs/matrices.py::transposes", "--sweep", "q=1", "--out", "no/where")
     assert code == 2

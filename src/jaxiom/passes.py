@@ -239,7 +239,10 @@ class Pass:
         if bound:
             bounds = self.timed(found, "bound", self.bounds, arrays)
             operands = (lhs, rhs, predicted, bounds)
-            self.collect(found, lhs, self.program("judge", self.judge, *operands)(*operands))
+            judged = self.program("judge", self.judge, *operands)(*operands)
+            if not all(np.isfinite(float(part["bound"][0])) for parts in judged for part in parts.values()):
+                raise no_bound(bounds)
+            self.collect(found, lhs, judged)
             if found.beyond["drift"] and (predicted is None or found.beyond["left"]):
                 found.blamed = self.blame(arrays, (lhs, rhs), bounds)
         if bound and expected:
@@ -304,11 +307,6 @@ class Pass:
                 found.beyond[kind] += int(part["beyond"])
                 found.count(f"bound of {kind}", part["bound"], leaf.size)
                 tightness = float(part["tightness"])
-                if not np.isfinite(float(part["bound"][0])):
-                    raise BadInput(
-                        "measure: the rounding bound overflows at these magnitudes; scale the inputs, measure in "
-                        "float64, or leave the bound out (bound=False)"
-                    )
                 if tightness >= found.tightness[kind]:
                     found.tightness[kind] = tightness
                     index = np.unravel_index(int(part["at"]), leaf.shape)
@@ -366,6 +364,17 @@ def exceeds(x: Array, allowed: Array) -> dict[str, Any]:
         "at": jnp.argmax(ratio) if ratio.size else 0,
         "bound": reduced(allowed),
     }
+
+
+def no_bound(bounds: Mapping[str, Leaves]) -> BadInput:
+    """That a side has no finite bound, and which."""
+    names = {"lhs": "lhs", "rhs": "rhs", "predicted": "the closed form"}
+    of = [names[side] for side, leaves in bounds.items() if not all(bool(jnp.isfinite(b).all()) for b in leaves)]
+    return BadInput(
+        f"measure: the rounding bound of {' and '.join(of) or 'the difference'} overflows on these inputs: a step on "
+        "the way is too large for its dtype, or so near a singularity (1/0, log 0) that nothing bounds it; "
+        "scale the inputs, measure in float64 (dtype=, --dtype), or leave the bound out (bound=False, --no-bound)"
+    )
 
 
 def require_finite(side: str, leaves: Leaves, dtype: str) -> None:

@@ -30,6 +30,9 @@ def measure(
     seed: Annotated[int, typer.Option(help="Of the random inputs.")] = 0,
     certainty: Annotated[int, typer.Option(min=1, help="The exact check may fail with probability 2^-this.")] = 60,
     eager: Annotated[bool, typer.Option("--eager", help="Hold each side against itself run op by op, too.")] = False,
+    bound: Annotated[
+        bool, typer.Option("--bound/--no-bound", help="With the bound that rounding has in the worst case.")
+    ] = True,
     memory: Annotated[
         str, typer.Option(metavar="SIZE", help="In batches that fit so much, as 2GiB. Default: in one piece.")
     ] = "",
@@ -57,7 +60,7 @@ def measure(
     sizes = read_sizes(at)
     if out is not None and not sweep:
         raise BadInput("--out: table and figures are a sweep's; give --sweep, or --json for the figures of one run")
-    options: dict[str, Any] = {"seed": seed, "certainty": certainty, "eager": eager}
+    options: dict[str, Any] = {"seed": seed, "certainty": certainty, "eager": eager, "bound": bound}
     options |= {"memory": memory or None, "batch": batch, "expected": True}
     from jaxiom.batching import default_folder
     from jaxiom.terminal import Terminal
