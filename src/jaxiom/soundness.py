@@ -88,17 +88,23 @@ class Mutant:
 
 
 def sampled(chosen: Sequence[Subject], seed: int) -> Iterator[Mutant]:
-    """All mutants in an order that takes kinds, and within a kind claims, in turn; `seed` shuffles within a claim."""
+    """All mutants in an order that takes kinds, and within a kind claims, in turn; `seed` shuffles claims and mutants.
+
+    Any beginning of them is then a sample of all chapters, not of the first in the alphabet.
+    """
     rng = random.Random(seed)
     kinds: dict[str, dict[str, list[Mutant]]] = {}
     for subject in chosen:
         for mutant in subject.mutants():
             of_kind = kinds.setdefault(mutant.mutation.kind, {})
             of_kind.setdefault(f"{subject.chapter}.{subject.name}", []).append(mutant)
-    for claims in kinds.values():
+    turns: dict[str, list[Mutant]] = {}
+    for kind, claims in kinds.items():
         for mutants in claims.values():
             rng.shuffle(mutants)
-    return spread({kind: list(spread(claims)) for kind, claims in kinds.items()})
+        order = rng.sample(sorted(claims), len(claims))
+        turns[kind] = list(spread({claim: claims[claim] for claim in order}))
+    return spread(turns)
 
 
 def small_sizes(signature: Signature, most: int) -> Iterator[Mapping[str, int]]:
