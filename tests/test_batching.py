@@ -20,8 +20,6 @@ from jaxiom.passes import Pass
 from jaxiom.samples import random_inputs
 from jaxiom.signature import read_signature
 
-pytestmark = pytest.mark.usefixtures("quick_compilation")
-
 AT = {"n": 7, "h": 5, "w": 4, "c": 3, "f": 4, "k": 2}
 SHAPES = {"X": "n h w c", "W": "3 3 c f", "Q": "f k"}
 

@@ -12,6 +12,8 @@ from jaxiom.discovery import discover
 from jaxiom.exact import evaluate
 from jaxiom.measuring import measure
 
+OPTIMISED = True
+
 ROOT = Path(__file__).parent.parent
 CLAIMS = discover([ROOT / "examples" / "findings.py"])
 

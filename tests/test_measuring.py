@@ -59,9 +59,6 @@ def proved() -> Verdict:
     return centring.prove()
 
 
-pytestmark = pytest.mark.usefixtures("quick_compilation")
-
-
 # Verdicts
 
 

@@ -23,8 +23,6 @@ from jaxiom.rules.explicit import EXPLICIT
 from jaxiom.rules.heights import HEIGHTS, INPUT, Height, literal, whole_mantissa
 from jaxiom.rules.modular import Field, modular_table
 
-pytestmark = pytest.mark.usefixtures("quick_compilation")
-
 
 def conv(x: Array, w: Array, padding: Any = "SAME") -> Array:
     return lax.conv_general_dilated(x, w, (1, 1), padding, dimension_numbers=("NHWC", "HWIO", "NHWC"))

@@ -32,8 +32,6 @@ from jaxiom.rules.accumulators import ACCUMULATORS, BFLOAT16, FLOAT64, INT8, Acc
 from jaxiom.rules.heights import HEIGHTS, INPUT, Height, minus
 from jaxiom.rules.modular import Field
 
-pytestmark = pytest.mark.usefixtures("quick_compilation")
-
 
 def conv(x: Array, w: Array, padding: Any = "SAME") -> Array:
     return lax.conv_general_dilated(x, w, (1, 1), padding, dimension_numbers=("NHWC", "HWIO", "NHWC"))

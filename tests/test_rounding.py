@@ -23,6 +23,8 @@ from jaxiom.rules.explicit import EXPLICIT
 from jaxiom.rules.explicit_entries import literal
 from jaxiom.rules.rounding import rounding_table
 
+OPTIMISED = True
+
 U = 2.0**-24
 
 

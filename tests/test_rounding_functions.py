@@ -21,6 +21,8 @@ from jaxiom.rules.bounded import Bounded, Machine
 from jaxiom.rules.rounding import rounding_table
 from jaxiom.rules.rounding_functions import SLOPES
 
+OPTIMISED = True
+
 arb = flint.arb
 Oracle = Callable[[Any], Any]
 
@@ -163,9 +165,9 @@ def test_a_power_of_nothing() -> None:
 def test_angles(seed: int, size: float) -> None:
     rng = np.random.default_rng(seed)
     y, x = (rng.choice([-1, 0, 1, 0.01], COUNT) * rng.uniform(0.5, 2, COUNT) for _ in "yx")
-    keep = (x != 0) | (y != 0)
+    x = np.where((x == 0) & (y == 0), 1, x)
     operands = []
-    for v in (y[keep], x[keep]):
+    for v in (y, x):
         v = v.astype(np.float32)
         operands.append(Bounded(jnp.asarray(v), jnp.asarray(np.abs(v) * np.float32(size))))
     check(lax.atan2, lambda a, b: arb.atan2(a, b), operands, seed)

@@ -18,8 +18,6 @@ from jaxiom.figures import draw_map, draw_sweep, save, write_sweep
 from jaxiom.measuring import measure
 from jaxiom.sweeps import Sweep, read_sweep, sweep
 
-pytestmark = pytest.mark.usefixtures("quick_compilation")
-
 
 @refutation(X="n h w c", W="3 3 c f", Q="f k", at={"n": 2, "h": 4, "w": 5, "c": 2, "f": 3, "k": 2})
 def centring(X: Array, W: Array, Q: Array) -> tuple[Array, Array]:

@@ -20,8 +20,6 @@ from jaxiom.rules.accumulators import FLOAT64
 from jaxiom.rules.heights import HEIGHTS, INPUT
 from jaxiom.rules.modular import modular_table
 
-pytestmark = pytest.mark.usefixtures("quick_compilation")
-
 AT = jnp.array([1, 1, 0, 9])
 
 WRITES: dict[str, tuple[Callable[..., Any], list[tuple[int, ...]]]] = {
