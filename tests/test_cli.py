@@ -325,7 +325,7 @@ def test_measure_in_batches_and_sweeps(shell: Shell) -> None:
         (["--at", "n=1.5"], "--at: 'n=1.5' is not a size with its number, once; write for example --at n=8,h=14"),
         (["::transposes", "--at", "q=3"], "at: the sizes of this claim are m, k, n; unknown: q"),
         (["::transposes", "--at", "n=0"], "at: m=30, k=20, n=0 is outside what the claim is given: m, k, n >= 1"),
-        (["::symmetric"], "at: no sizes to measure at; give at=dict(n=...), or inputs="),
+        (["::symmetric"], "at: no sizes to measure at; give at=dict(n=...) or inputs=; in a shell, --at n=8"),
         (["::transposes", "--dtype", "int8"], "dtype: expected one of "),
         (["::transposes", "--seed", "x"], "Invalid value for '--seed': "),
         (["::gone"], "proofs/matrices.py: no claim is named 'gone'; its claims are transposes, symmetric"),

@@ -421,3 +421,11 @@ def test_text_and_json():
 def test_measure_is_the_public_name():
     assert jaxiom.measure is measure
     assert Measurement.__name__ == "Measurement"
+
+
+def test_a_report_says_things_once() -> None:
+    found = measure(lambda x: x + 1, lambda x: x, x="4", inputs={"x": jnp.arange(4.0)})
+    assert found.sentence.endswith("accounts for it, exactly, and nothing is left: no rounding showed")
+    unread = measure(lambda x: 3 * (jnp.exp(x) + x.max()), lambda x: 3 * x.max() + 3 * jnp.exp(x), x="64")
+    assert "no closed form: reduce_max" in unread.sentence
+    assert str(unread).count("no closed form: reduce_max") == 1

@@ -116,7 +116,7 @@ def test_composition_of_affine_functions() -> None:
     [
         (("m n", "n k"), ("n", "n"), "^compose: X has 2 axes"),
         (("m 3", "3 k"), ("m 4", "4 4"), "^compose: X .m 3. does not fit .m,? ?4.: 3 is not 4"),
-        (("m n", "n k"), ("m n", "n k"), "^W: an input of both operators"),
+        (("m n", "n k"), ("m n", "n k"), "^W: an input of both operators, of shape .k, k. in the outer and .n, k."),
     ],
 )
 def test_what_does_not_compose(outer: Any, inner: Any, text: str) -> None:
@@ -126,6 +126,11 @@ def test_what_does_not_compose(outer: Any, inner: Any, text: str) -> None:
         right = operator(lambda X, V: X * V, X="n", V="n")
     with pytest.raises(BadShape, match=text):
         left.compose(right)
+
+
+def test_only_operators_compose() -> None:
+    with pytest.raises(BadInput, match="compose: expected an operator .*, got 3"):
+        operator(lambda X: X, X="n") @ 3  # pyright: ignore[reportOperatorIssue, reportUnusedExpression]
 
 
 def test_the_same_name_is_the_same_input() -> None:

@@ -251,7 +251,15 @@ def test_constraints_that_are_refused(text: str, error: str) -> None:
     assert text_of(lambda: sizes_of("h w", "kh", given=text)) == error
 
 
-@pytest.mark.parametrize(("text", "part"), [("h >= ", "it ends too early"), ("h >= 2.5", "cannot read '.'")])
+@pytest.mark.parametrize(
+    ("text", "part"),
+    [
+        ("h >= ", "'h >=' has nothing on one side of >="),
+        (">= 2", "'>= 2' has nothing on one side of >="),
+        ("h >= 2 +", "it ends too early"),
+        ("h >= 2.5", "cannot read '.'"),
+    ],
+)
 def test_constraints_that_cannot_be_read(text: str, part: str) -> None:
     error = text_of(lambda: sizes_of("h w", given=text))
     assert error.startswith("given: ")
@@ -344,3 +352,9 @@ def test_an_integer_variable_with_holes_can_be_sampled() -> None:
 
 def test_a_condition_that_a_shape_implies_is_printed() -> None:
     assert "h - p >= 1" in str(sizes_of("h-p", "p"))
+
+
+def test_constraints_are_shown_plainly_and_once() -> None:
+    given = "h >= 1*w - 0, h % 2 == 0, h >= w, (h + 1)//3 > w // 2 - 1, max(h, w) <= 99"
+    shown = str(sizes_of("h w", given=given))
+    assert shown == "h, w >= 1; h >= w; h % 2 == 0; (h + 1) // 3 > (w // 2) - 1; max(h, w) <= 99"

@@ -97,7 +97,7 @@ class Measurement:
             + (f": {self.rounding}" if self.rounding else ""),
             *([f"in batches of {self.batches[0]}={self.batches[1]}"] if self.batches is not None else []),
         ]
-        return "\n".join([*lines, *self.notes])
+        return "\n".join([*lines, *(note for note in self.notes if note not in self.sentence)])
 
     def to_json(self) -> dict[str, Any]:
         """Plain numbers, texts and lists, as `--json` writes them."""
@@ -151,10 +151,12 @@ def rounding_sentence(m: Measurement) -> str:
 
 def algebra_sentence(m: Measurement) -> str:
     exactly = ", exactly" if m.closed_form == "equal" else ""
+    rest = f"the {m.left.relative:.1e} that is left is rounding, at most {m.tightness:.2g} of what rounding can explain"
+    if m.left.max == 0:
+        rest = "nothing is left: no rounding showed"
     return (
         f"algebra: the sides differ by {of_result(m.drift)} (largest entry {m.drift.max:.1e}); the "
-        f"closed form accounts for it{exactly}, and the {m.left.relative:.1e} that is left is rounding, at most "
-        f"{m.tightness:.2g} of what rounding can explain"
+        f"closed form accounts for it{exactly}, and {rest}"
     )
 
 

@@ -57,7 +57,7 @@ def largest_batch(need: Callable[[int], int], total: int, limit: int) -> int:
     if need(1) > limit:
         raise BadInput(
             f"memory: even one entry a batch needs {told_bytes(need(1))}, more than {told_bytes(limit)}; allow that "
-            "much, measure without the bound (bound=False), or give smaller sizes"
+            "much, measure without the bound (bound=False, --no-bound), or give smaller sizes"
         )
     low, high = 1, total
     fixed, each = 2 * need(1) - need(2) if total > 1 else 0, need(2) - need(1) if total > 1 else 0

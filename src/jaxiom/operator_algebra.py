@@ -120,6 +120,8 @@ def compose(outer: Operator, inner: Operator) -> Operator:
     A size or an input that has the same name in both is the same one; the sizes of the first's input are whatever the
     second gives.
     """
+    if not isinstance(inner, Operator):
+        raise BadInput(f"compose: expected an operator (jaxiom.operator), got {inner!r}")
     middle = single(inner, "compose").outputs[0]
     single(outer, "compose")
     if outer.wrt not in outer.signature.parameters:
@@ -130,7 +132,10 @@ def compose(outer: Operator, inner: Operator) -> Operator:
     for name in set(others) & set(inner.signature.parameters):
         here, there = (texts(p[name]) for p in (others, inner.signature.parameters))
         if here != there:
-            raise BadShape(f"{name}: an input of both operators, of shape {here} in one and {there} in the other")
+            raise BadShape(
+                f"{name}: an input of both operators, of shape {', '.join(here)} in the outer and {', '.join(there)} "
+                "in the inner one; where the two are different inputs, give them different names"
+            )
     given = [*inner.signature.sizes.given, *(substituted(text, values) for text in outer.signature.sizes.given)]
     signature = signature_of(parameters, ", ".join(given))
     names_in, names_out = list(inner.signature.parameters), list(outer.signature.parameters)
@@ -181,9 +186,10 @@ def renamed(tree: Any, values: Mapping[Any, Polynomial]) -> Any:
     return jax.tree.map(leaf, tree, is_leaf=is_leaf)
 
 
-def texts(tree: Any) -> list[list[Polynomial]]:
+def texts(tree: Any) -> list[str]:
+    """The shapes of an input, written out."""
     shapes = jax.tree.leaves(tree, is_leaf=is_leaf)
-    return [[axis.size for axis in shape.axes] if isinstance(shape, Shape) else [] for shape in shapes]
+    return [f"({', '.join(str(a.size) for a in s.axes)})" if isinstance(s, Shape) else "a size" for s in shapes]
 
 
 def substituted(text: str, values: Mapping[Any, Polynomial]) -> str:

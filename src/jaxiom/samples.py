@@ -55,8 +55,9 @@ def find_sizes(
             found.update({str(axis.size): size for axis, size in sizes if str(axis.size) in signature.sizes.names})
     found.update(at or {})
     if not found and signature.sizes.names:
-        example = ", ".join(f"{name}=..." for name in signature.sizes.names)
-        raise BadInput(f"at: no sizes to measure at; give at=dict({example}), or inputs=")
+        names = signature.sizes.names
+        example, shell = ", ".join(f"{name}=..." for name in names), ",".join(f"{name}=8" for name in names)
+        raise BadInput(f"at: no sizes to measure at; give at=dict({example}) or inputs=; in a shell, --at {shell}")
     signature.sizes.check(found, "at")
     return {name: int(value) for name, value in found.items()}
 

@@ -195,6 +195,10 @@ def read_constraint(text: str) -> tuple[Polynomial, str, Polynomial]:
         )
     sides = []
     for part in (parts[0], parts[2]):
+        if not part.strip():
+            raise BadShape(
+                f'given: {text.strip()!r} has nothing on one side of {parts[1]}; write for example "h >= kh"'
+            )
         reader = Reader(part, "given")
         side = reader.sum()
         reader.end()
@@ -202,6 +206,18 @@ def read_constraint(text: str) -> tuple[Polynomial, str, Polynomial]:
             raise BadShape(f"given: {text.strip()!r}: {side} is not affine in the sizes; only affine constraints hold")
         sides.append(side)
     return sides[0], parts[1], sides[1]
+
+
+def plainly(constraint: str) -> str:
+    """A constraint as a person would write it: "n >= m" of "n >= 1*m - 0"."""
+    left, relation, right = read_constraint(constraint)
+    return f"{outermost(left)} {relation} {outermost(right)}"
+
+
+def outermost(size: Polynomial) -> str:
+    """A size without parentheses around all of it."""
+    text = str(size)
+    return text[1:-1] if text.startswith("(") and {text} == set(map(str, size.variables)) else text
 
 
 def split_constraints(text: str) -> list[str]:
@@ -279,7 +295,7 @@ class Sizes:
         whole = [n for n in self.names if n in self.whole]
         lines = [f"{', '.join(positive)} >= 1"] if positive else []
         lines += [f"{', '.join(whole)} any integer"] if whole else []
-        return [*lines, *self.implied, *self.given]
+        return [*lines, *self.implied, *dict.fromkeys(map(plainly, self.given))]
 
     def random(self, rng: random.Random, cap: int = 4) -> dict[str, int]:
         """A random small point of the domain, borders and ones among the likely ones."""

@@ -180,7 +180,7 @@ def check_target(path: Path, sources: Iterable[Path] = (), *, overwrite: bool = 
         raise BadInput(f"{path}: is the input, which is never written over; name another file")
     check_writable(path)
     if path.exists() and not overwrite:
-        raise BadInput(f"{path}: exists already; name another file, or say overwrite")
+        raise BadInput(f"{path}: exists already; name another file, or say overwrite=True (in a shell, --overwrite)")
     if path.suffix == ".safetensors":
         safetensors()
 

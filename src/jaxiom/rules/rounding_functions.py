@@ -115,7 +115,8 @@ def own_error(machine: Machine, step: Step, spread: Array | float = 1.0) -> Arra
     """What a function's algorithm is off by, relative to its value."""
     if machine.platform == "tpu":
         raise step.refuse(
-            "nothing is known of this function's accuracy on a TPU; measure it on the CPU, or bound=False"
+            "nothing is known of this function's accuracy on a TPU; measure it on the CPU, or without the bound "
+            "(bound=False, --no-bound)"
         )
     dtype, name = step.outs[0].dtype.name, str(step.primitive)
     if dtype == "float64":
