@@ -65,3 +65,8 @@ def test_the_error_says_why(function: object, name: str) -> None:
         prove(function, function, x="4")  # pyright: ignore[reportArgumentType]
     assert any(reason in str(raised.value) for reason in (REFUSED[name], REFUSED["random_seed"]))
     assert "test_primitives.py" in str(raised.value)
+
+
+def test_a_function_of_jax_itself_has_no_line_of_the_users() -> None:
+    with pytest.raises(Unsupported, match="^reduce_max at a line of JAX's own: of tensors that are not indices"):
+        prove(jnp.max, jnp.max, x="n")

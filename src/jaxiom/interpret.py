@@ -66,7 +66,7 @@ class Table(Generic[Value]):
             equation.primitive.name,
             tuple(v.aval for v in equation.invars),
             tuple(v.aval for v in equation.outvars),
-            user_line(equation) or caller,
+            user_line(equation) or caller or "a line of JAX's own",
         )
         rule = self.rules.get(equation.primitive)
         if rule is None:

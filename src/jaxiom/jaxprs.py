@@ -47,8 +47,8 @@ def inner_jaxpr(equation: Equation) -> Closed:
 
 
 def user_line(equation: Equation) -> str:
-    """The user's own file and line that made an equation; a function of JAX's that is given as it is has none."""
-    return source_info_util.summarize(equation.source_info) or "a line of JAX's own"
+    """The user's own file and line that made an equation; "" inside a function of JAX's."""
+    return source_info_util.summarize(equation.source_info)
 
 
 def meaning(equation: Equation) -> dict[str, Any]:
