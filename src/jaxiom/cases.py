@@ -5,20 +5,22 @@ true, that case is traced again with the equality put in, or is left out of what
 """
 
 import itertools
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from operator import floordiv, mod
 from typing import Any
 
 from jaxiom.errors import BadInput, BadShape, Undecidable
 from jaxiom.polyhedra.polynomial import Atom, Polynomial, all_names, lift
 from jaxiom.polyhedra.world import World
 from jaxiom.signature import Signature
-from jaxiom.sizes import Sizes, read_constraint
+from jaxiom.sizes import Sizes, bounds, read_constraint
 from jaxiom.trace import Comparison, Scope, Traced, make_jaxpr, open_scope
 
 DEEPEST = 5
 MOST_CASES = 40
+OPERATIONS: dict[str, Callable[[int, int], int]] = {"floordiv": floordiv, "mod": mod, "max": max, "min": min}
 
 
 @dataclass(frozen=True)
@@ -78,10 +80,14 @@ def jax_text(size: Polynomial) -> str:
     return size.text(name)
 
 
-def jax_constraints(sizes: Sizes, signs: Signs) -> list[str]:
-    """`given` in JAX's syntax: >=, <= and == only, about its own symbols (minus p for a negative p)."""
-    values: dict[Any, Polynomial] = {p: lift(0) for p in signs.zero}
-    values |= {p: -Polynomial.variable(p) for p in signs.negative}
+def in_symbols(signs: Signs, fixed: Mapping[str, int]) -> dict[Any, Polynomial]:
+    """What names are in terms of JAX's symbols: minus p for a negative p, numbers for those that can only be one."""
+    return {p: -Polynomial.variable(p) for p in signs.negative} | {n: lift(value) for n, value in fixed.items()}
+
+
+def jax_constraints(sizes: Sizes, signs: Signs, fixed: Mapping[str, int]) -> list[str]:
+    """`given` in JAX's syntax: >=, <= and == only, about its own symbols."""
+    values = in_symbols(signs, fixed)
     found = []
     for text in sizes.given:
         left, relation, right = read_constraint(text)
@@ -109,6 +115,8 @@ def replace_names(size: Polynomial, values: dict[Any, Polynomial]) -> Polynomial
     def look(variable: Any) -> Polynomial:
         if isinstance(variable, Atom):
             left, right = replace_names(variable.left, values), replace_names(variable.right, values)
+            if left.is_constant and right.is_constant:
+                return lift(OPERATIONS[variable.operation](int(left.value), int(right.value)))
             return Polynomial.variable(Atom(variable.operation, left, right))
         return values.get(variable, Polynomial.variable(variable))
 
@@ -157,7 +165,7 @@ def branches(
     signature: Signature,
     sizes: Sizes,
     signs: Signs,
-    equalities: tuple[str, ...],
+    equalities: tuple[Polynomial, ...],
     words: str,
 ) -> Iterator[Case]:
     """The general case of a trace, then each equality that it took as false."""
@@ -173,9 +181,8 @@ def branches(
             continue
         general = general.subtract(zeros)
         here = replace(sizes, domain=zeros)
-        equality = jax_equality(comparison.difference, signs)
-        deeper = (*equalities, equality or "")
-        if equality is None or equality in equalities or len(deeper) > DEEPEST or not takes(here, signs, deeper):
+        deeper = (*equalities, comparison.difference)
+        if comparison.difference in equalities or len(deeper) > DEEPEST or not takes(here, signs, deeper):
             excluded.append(f"not {comparison.text} ({comparison.line} asks, and JAX cannot trace that case)")
             continue
         both = " and ".join(filter(None, [words, comparison.text]))
@@ -185,7 +192,7 @@ def branches(
         yield Case(here, scope, left, right, words, tuple(excluded), assumed, signs.zero)
 
 
-def takes(sizes: Sizes, signs: Signs, equalities: Sequence[str]) -> bool:
+def takes(sizes: Sizes, signs: Signs, equalities: Sequence[Polynomial]) -> bool:
     """Whether JAX takes these equalities as constraints."""
     try:
         scope_for(sizes, signs, equalities)
@@ -194,10 +201,13 @@ def takes(sizes: Sizes, signs: Signs, equalities: Sequence[str]) -> bool:
     return True
 
 
-def jax_equality(difference: Polynomial, signs: Signs) -> str | None:
-    """`difference == 0` as a constraint that JAX takes: solved for one of its symbols, or a remainder that is 0."""
-    values: dict[Any, Polynomial] = {p: -Polynomial.variable(p) for p in signs.negative}
-    difference = replace_names(difference, values)
+def jax_equality(difference: Polynomial) -> str:
+    """`difference == 0`, in JAX's symbols, as a constraint that it takes: solved for one of them, or a remainder that
+    is 0.
+
+    Raises:
+        BadShape: there is no such form.
+    """
     for variable in sorted(difference.variables, key=str):
         coefficient = difference.terms.get(((variable, 1),), Fraction(0))
         rest = difference - Polynomial.variable(variable) * coefficient
@@ -206,7 +216,7 @@ def jax_equality(difference: Polynomial, signs: Signs) -> str | None:
         value = -rest * (1 / coefficient)
         if value.denominator == 1:
             return f"{jax_text(Polynomial.variable(variable))} == {jax_text(value)}"
-    return None
+    raise BadShape(f"{difference} == 0 cannot be solved for a size")
 
 
 def mentions(size: Polynomial, variable: Any) -> bool:
@@ -221,15 +231,25 @@ def asked(*programs: Traced) -> list[Comparison]:
     return list(unique.values())
 
 
-def scope_for(sizes: Sizes, signs: Signs, equalities: Sequence[str]) -> Scope:
-    constraints = jax_constraints(sizes, signs)
-    fixed = dict.fromkeys(signs.zero, 0)
+def scope_for(sizes: Sizes, signs: Signs, equalities: Sequence[Polynomial]) -> Scope:
+    """Symbols for the sizes; one that can only be one number is that number: JAX trips over its own equations then."""
+    fixed = forced(sizes)
+    values = in_symbols(signs, fixed)
+    differences = [replace_names(e, values) for e in equalities]
+    put_in = [jax_equality(d) for d in differences if not d.is_constant]
+    constraints = jax_constraints(sizes, signs, fixed)
     try:
-        return open_scope(sizes.names, [*equalities, *constraints], fixed, signs.negative)
+        return open_scope(sizes.names, [*put_in, *constraints], fixed, signs.negative)
     except BadShape:
         # JAX reads only some equations; without them it decides less, which the guard notices.
         plain = [c for c in constraints if "==" not in c]
-        return open_scope(sizes.names, [*equalities, *plain], fixed, signs.negative)
+        return open_scope(sizes.names, [*put_in, *plain], fixed, signs.negative)
+
+
+def forced(sizes: Sizes) -> dict[str, int]:
+    """The sizes of which the domain leaves one value."""
+    ends = {name: bounds(sizes.domain, name) for name in sizes.names}
+    return {name: low for name, (low, high) in ends.items() if low is not None and low == high}
 
 
 def zero_sizes(sizes: Sizes, comparison: Comparison) -> Any:
