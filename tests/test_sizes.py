@@ -354,7 +354,5 @@ def test_a_condition_that_a_shape_implies_is_printed() -> None:
     assert "h - p >= 1" in str(sizes_of("h-p", "p"))
 
 
-def test_constraints_are_shown_plainly_and_once() -> None:
-    given = "h >= 1*w - 0, h % 2 == 0, h >= w, (h + 1)//3 > w // 2 - 1, max(h, w) <= 99"
-    shown = str(sizes_of("h w", given=given))
-    assert shown == "h, w >= 1; h >= w; h % 2 == 0; (h + 1) // 3 > (w // 2) - 1; max(h, w) <= 99"
+def test_constraints_are_shown_as_they_were_written_and_once() -> None:
+    assert str(sizes_of("h w", given="h >= w, h % 2 == 0, h >= w")) == "h, w >= 1; h >= w; h % 2 == 0"

@@ -153,7 +153,10 @@ def test_targets(folder: Path) -> None:
         with pytest.raises(BadInput, match="is the input, which is never written over; name another file"):
             check_target(target, [Path("some.npz")], overwrite=True)
     for target, text in (
-        ("packed.npz", "packed.npz: exists already; name another file, or say overwrite"),
+        (
+            "packed.npz",
+            "packed.npz: exists already; name another file, or say overwrite=True (in a shell, --overwrite)",
+        ),
         ("out.npy", "out.npy: expected a file that ends in .npz or .safetensors"),
         ("no/out.npz", "no/out.npz: cannot be written: there is no folder 'no'"),
     ):

@@ -208,18 +208,6 @@ def read_constraint(text: str) -> tuple[Polynomial, str, Polynomial]:
     return sides[0], parts[1], sides[1]
 
 
-def plainly(constraint: str) -> str:
-    """A constraint as a person would write it: "n >= m" of "n >= 1*m - 0"."""
-    left, relation, right = read_constraint(constraint)
-    return f"{outermost(left)} {relation} {outermost(right)}"
-
-
-def outermost(size: Polynomial) -> str:
-    """A size without parentheses around all of it."""
-    text = str(size)
-    return text[1:-1] if text.startswith("(") and {text} == set(map(str, size.variables)) else text
-
-
 def split_constraints(text: str) -> list[str]:
     """Split at the commas that are not inside parentheses."""
     if not isinstance(text, str):
@@ -295,7 +283,7 @@ class Sizes:
         whole = [n for n in self.names if n in self.whole]
         lines = [f"{', '.join(positive)} >= 1"] if positive else []
         lines += [f"{', '.join(whole)} any integer"] if whole else []
-        return [*lines, *self.implied, *dict.fromkeys(map(plainly, self.given))]
+        return [*lines, *self.implied, *dict.fromkeys(self.given)]
 
     def random(self, rng: random.Random, cap: int = 4) -> dict[str, int]:
         """A random small point of the domain, borders and ones among the likely ones."""
