@@ -22,7 +22,7 @@ from jaxiom.files import write_whole
 
 PROOFS = Path(__file__).parent.parent / "proofs"
 LONGEST = 240
-"""A difference with more letters than this is left to `jaxiom prove`."""
+"""A difference with more letters than this is left to `jaxiom prove --json`."""
 
 
 @dataclass(frozen=True)

@@ -294,6 +294,19 @@ def test_measuring_one_claim(shell: Shell) -> None:
     assert json.loads(out)["verdict"] == "algebra"
 
 
+def test_a_long_difference_is_cut_on_a_line_and_whole_in_json(shell: Shell) -> None:
+    long = " + ".join(f"{i} * A[:, {i}:{i + 1}]" for i in range(2, 90))
+    shell.write("proofs/long.py", MATRICES.replace('A="n n"', 'A="n 90"').replace("A, A.T", f"A[:, :1], {long}"))
+    code, out, _ = shell("prove")
+    assert code == 0
+    found = re.search(r"lhs - rhs = (.+)… \((.+) characters; --json has all\)", out)
+    assert found is not None
+    code, out, _ = shell("prove", "--json")
+    difference = json.loads(out)[1]["difference"]
+    assert (len(found[1]), len(difference)) == (400, int(found[2].replace(",", "")))
+    assert difference.startswith(found[1])
+
+
 def test_measure_in_batches_and_sweeps(shell: Shell) -> None:
     shell.write("proofs/matrices.py", MEASURED.replace("(A @ B).T, B.T @ A.T", "A @ B, (B.T @ A.T).T"))
     code, out, _ = shell(

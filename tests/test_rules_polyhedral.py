@@ -59,6 +59,13 @@ def square_indices(x: Any) -> Any:
     return indices(x)[:, None] - 2 * indices(x) + 3
 
 
+def window(x: Any, start: float, fold: Any) -> Any:
+    """Windows of three with stride 2, taps two apart and a base dilated by 2, over padding on both sides."""
+    return lax.reduce_window(x, start, fold, (3,), (2,), ((0, 4),), (2,), (2,)), lax.reduce_window(
+        x, start, fold, (2,), (1,), ((0, 1),)
+    )
+
+
 # A line a primitive: a function that uses it, its shapes, given, sizes.
 CASES: dict[str, tuple[Any, ...]] = {
     "add": (lambda x, y: x + y, XY, "", LINE),
@@ -110,6 +117,8 @@ CASES: dict[str, tuple[Any, ...]] = {
     "clamp": (lambda x: (of_indices(lambda i: lax.clamp(-1, i, 1))(x), jnp.clip(x, -2, 1)), X, "", LINE),
     "select_n": (lambda x: (jnp.where(indices(x)[:, None] < 1, x, -x), jnp.where(x > 1, x, 0)), XM, "", TABLE),
     "cumsum": (lambda x: (lax.cumsum(x, 0), lax.cumsum(x, 1, reverse=True)), XM, "", TABLE),
+    "reduce_window_max": (lambda x: window(x, -jnp.inf, lax.max), X, "", LINE),
+    "reduce_window_min": (lambda x: window(x, jnp.inf, lax.min), X, "", LINE),
     "reduce_window_sum": (lambda x: lax.reduce_window(x, 0.0, lax.add, (2,), (1,), "SAME"), X, "", LINE),
     "dynamic_slice": (lambda x: lax.dynamic_slice_in_dim(x, 2, 2), X, "n >= 2", LINE[::2]),
     "gather": (lambda x: x[1], XM, "n >= 2", TABLE[::2]),
@@ -120,7 +129,7 @@ CASES: dict[str, tuple[Any, ...]] = {
     "scatter-mul": (lambda x, y: x.at[::2].multiply(y[::2]), XY, "", LINE),
     "reduce_and": (lambda x: jnp.where(jnp.all(square_indices(x) < 4, 1), x, 0), X, "", LINE),
     "reduce_or": (lambda x: jnp.where(jnp.any(square_indices(x) > 3, 1), x, 0), X, "", LINE),
-    "reduce_max": (lambda x: x * square_indices(x).max(1) * indices(x).max(), X, "", LINE),
+    "reduce_max": (lambda x: x * square_indices(x).max(1) * indices(x).max() + x.max(), X, "", LINE),
     "reduce_min": (lambda x: x * square_indices(x).min(1), X, "", LINE),
     "argmax": (lambda x: x * jnp.argmax(square_indices(x) % 2, 1), X, "", LINE),
     "argmin": (lambda x: x * jnp.argmin(square_indices(x) > 1, 0), X, "", LINE),

@@ -15,6 +15,7 @@ MARKS = {"proved": "✓", "refuted": "✗", "undecided": "?", "unsupported": "?"
 DECLARED = {"proved": "theorem", "refuted": "refutation"}
 PATIENCE = 2.0  # seconds of work before progress is worth a line
 WIDEST_TITLE = 72
+LONGEST_FORMULA = 400
 
 
 def one_line(text: str) -> str:
@@ -38,8 +39,14 @@ def detail(outcome: "Outcome") -> str:
     if verdict.status == "undecided":
         parts.append(verdict.reason)
     if verdict.difference is not None and verdict.status != "proved":
-        parts.append(f"lhs - rhs = {verdict.difference}")
+        parts.append(f"lhs - rhs = {shortened(str(verdict.difference))}")
     return one_line("; ".join([*parts, *verdict.notes]))
+
+
+def shortened(formula: str) -> str:
+    if len(formula) <= LONGEST_FORMULA:
+        return formula
+    return f"{formula[:LONGEST_FORMULA]}… ({len(formula):,} characters; --json has all)"
 
 
 def line(outcome: "Outcome", width: int) -> str:

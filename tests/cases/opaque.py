@@ -23,6 +23,10 @@ def norm(x, scale):
     return scale * (x - x.mean(1, keepdims=True)) * lax.rsqrt(x.var(1, keepdims=True) + 0.5)
 
 
+def windows(x):
+    return lax.reduce_window(x, 0.0, lax.add, (3,), (1,), "VALID")
+
+
 def attention(q, k, v):
     weights = jnp.exp(q @ k.T / jnp.sqrt(q.shape[1]))
     return (weights / weights.sum(1, keepdims=True)) @ v
@@ -42,6 +46,31 @@ CASES = [
         N,
         "n >= 3",
         says="exp(x[p+1])",
+    ),
+    Case("of running sums", lambda x: jnp.exp(jnp.cumsum(2 * x)), lambda x: jnp.exp(2 * jnp.cumsum(x)), PROVED, N),
+    Case(
+        "of running sums from the other end",
+        lambda x: jnp.exp(jnp.cumsum(x)),
+        lambda x: jnp.exp(lax.cumsum(x, reverse=True)),
+        REFUTED,
+        N,
+        at={"n": 2},
+    ),
+    Case(
+        "of windows that overlap",
+        lambda x: jnp.tanh(windows(3 * x))[::-1],
+        lambda x: jnp.tanh(3 * windows(x[::-1])),
+        PROVED,
+        N,
+        "n >= 3",
+    ),
+    Case(
+        "of windows one apart",
+        lambda x: jnp.tanh(windows(x))[1:],
+        lambda x: jnp.tanh(windows(x))[:-1],
+        REFUTED,
+        N,
+        "n >= 4",
     ),
     Case("reversed inside", lambda x: jnp.sin(jnp.flip(x)), lambda x: jnp.flip(jnp.sin(x)), PROVED, N),
     Case("reversed", lambda x: jnp.sin(jnp.flip(x)), jnp.sin, REFUTED, N, at={"n": 2}),

@@ -143,9 +143,14 @@ def holds(conditions: Sequence[Condition], sizes: Numbers, env: Mapping[int, int
 def entry(access: Access, sizes: Numbers, inputs: Arrays, env: Mapping[int, int]) -> Fraction:
     index = [value(e, sizes, env) for axis in access.indices for e in axis]
     if access.made is not None:
-        at = {i: int(v) for i, v in enumerate(index)}
-        inside = [sum(evaluate_summand(s, sizes, inputs, at) for s in e.summands) for e in access.made.arguments]
-        return applied(access.made.function, inside)
+        made = access.made
+        last = [size for axis in made.arguments[0].axes for size in axis][len(index) :]
+        assert len(last) == made.over
+        met = []
+        for run in np.ndindex(*(int(size.evaluate(sizes)) for size in last)):
+            at = {i: int(v) for i, v in enumerate([*index, *run])}
+            met.append([sum(evaluate_summand(s, sizes, inputs, at) for s in e.summands) for e in made.arguments])
+        return over_all(made.function, met) if made.over else applied(made.function, met[0])
     array = inputs[access.tensor]
     if not all(i.denominator == 1 and 0 <= i < n for i, n in zip(index, array.shape, strict=True)):
         return Fraction(0)
@@ -166,13 +171,24 @@ def applications(world: World, opaques: Opaques, sizes: Numbers, inputs: Arrays)
     found: dict[str, np.ndarray] = {}
     for name, application in opaques.by_name.items():
         known = {**inputs, **found}
+        whole = [int(s.evaluate(sizes)) for s in application.arguments[0].atoms]
         shape = [int(s.evaluate(sizes)) for axis in application.axes for s in axis]
-        arguments = [evaluate_form(world, a, sizes, known).reshape(shape) for a in application.arguments]
+        arguments = [evaluate_form(world, a, sizes, known).reshape(whole) for a in application.arguments]
         found[name] = np.empty(shape, dtype=object)
         for index in np.ndindex(*shape):
             with contextlib.suppress(NoValue, ZeroDivisionError):
-                found[name][index] = applied(application.function, [a[index] for a in arguments])
+                met = [[a[index + run] for a in arguments] for run in np.ndindex(*whole[len(shape) :])]
+                over = application.over
+                found[name][index] = (
+                    over_all(application.function, met) if over else applied(application.function, met[0])
+                )
     return found
+
+
+def over_all(function: str, met: Sequence[Sequence[Any]]) -> Any:
+    """A function of many values; a second argument of 0 leaves a value out."""
+    assert function == "max"
+    return max(first for first, *inside in met if all(inside))
 
 
 def applied(function: str, arguments: Sequence[Any]) -> Any:

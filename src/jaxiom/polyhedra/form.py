@@ -62,9 +62,12 @@ class Form:
 
 
 class Missing(Form):
-    """NaN or infinity: it may be moved and left unchosen by a select, and nothing else."""
+    """NaN or infinity: it may be moved and left unchosen by a select or an extremum, and nothing else."""
 
-    def __init__(self, axes: Sequence[Sizes] = ()):
+    value: float
+
+    def __init__(self, value: float, axes: Sequence[Sizes] = ()):
+        object.__setattr__(self, "value", value)
         object.__setattr__(self, "axes", tuple(axes))
 
     @property

@@ -5,10 +5,15 @@ one entry, and a second application of f refers to the first one's entries where
 Where they might be is guessed from the accesses: o goes to the least o' at which the same entries of the same tensors
 are met. Then argument(o) - argument(guess(o)) = 0 is put to the zero test, and the guess stands only on the indices
 and sizes where that is proved; a wrong guess costs only an `undecided`.
+
+A function may also run over the last axes of its arguments, as a maximum does, in any order: then two of its entries
+are the same where the arguments are equal all along these axes, in some order of the axes.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+import itertools
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import reduce
 from math import lcm, prod
 
 import islpy as isl
@@ -38,16 +43,18 @@ class Application:
         function: what is applied.
         arguments: forms on the same axes; the tensor's entry at m is the function of their entries at m.
         points: the indices m that are referred to.
+        over: how many of the arguments' axes, the last ones, the function runs over; m is without them.
     """
 
     name: str
     function: str
     arguments: tuple[Form, ...]
     points: isl.Set
+    over: int = 0
 
     @property
     def axes(self) -> tuple[Sizes, ...]:
-        return self.arguments[0].axes
+        return kept(self.arguments[0], self.over)
 
 
 @dataclass
@@ -65,8 +72,17 @@ class Opaques:
         """What is applied in the opaque ones among some tensors."""
         return sorted({self.by_name[name].function for name in names if name in self.by_name})
 
-    def apply(self, world: World, function: str, arguments: Sequence[Form], known: Sequence["Known"] = ()) -> Form:
+    def apply(
+        self,
+        world: World,
+        function: str,
+        arguments: Sequence[Form],
+        known: Sequence["Known"] = (),
+        over: int = 0,
+    ) -> Form:
         """The tensor f(arguments), for arguments on the same axes; `known` says at which indices its value is a number.
+        A function that runs over the last `over` axes, each of one factor, must not mind their order, nor that of the
+        entries along them.
 
         >>> from jaxiom.polyhedra.form import tensor
         >>> world, n = World(("n",), isl.Set("[n] -> { : n >= 1 }")), Polynomial.variable("n")
@@ -75,33 +91,34 @@ class Opaques:
         >>> nonzero_regions(world, add(first, second.scale(-1)))
         []
         """
-        axes = arguments[0].axes
+        axes = kept(arguments[0], over)
         canonical = [replace(a, terms=tuple(nonzero_regions(world, a))) for a in arguments]
-        rest = region(world, arguments[0])
+        rest = region(world, Form(axes, ()))
         terms: list[Term] = []
         for points, value in known:
             terms += [Term((), points, lift(value))] if value else []
             rest = rest.subtract(points)
         for other in list(self.by_name.values()):
-            if other.function != function or rest.is_empty():
+            alike = (other.function, other.over, len(other.arguments)) == (function, over, len(arguments))
+            if not alike or rest.is_empty():
                 continue
-            link = proved(
-                world, canonical, other.arguments, guess(world, canonical, other.arguments, rest, other.points)
-            )
+            link = linked(world, canonical, other.arguments, rest, other.points, over)
             rest = rest.subtract(link.domain())
             terms += access(other.name, link)
         if not rest.is_empty():
-            terms += self.register(world, function, canonical, rest.coalesce())
+            terms += self.register(world, function, canonical, rest.coalesce(), over)
         return Form(axes, tuple(terms))
 
-    def register(self, world: World, function: str, arguments: Sequence[Form], points: isl.Set) -> list[Term]:
+    def register(
+        self, world: World, function: str, arguments: Sequence[Form], points: isl.Set, over: int
+    ) -> list[Term]:
         """A tensor of its own; an index at which the arguments are those of a lesser one refers to that."""
-        link = proved(world, arguments, arguments, guess(world, arguments, arguments, points, points))
+        link = linked(world, arguments, arguments, points, points, over)
         alone = points.subtract(link.domain())
         link = link.union(alone.identity()).coalesce()
         name = f"{function}{MARK}{len(self.by_name) + 1}"
-        self.by_name[name] = Application(name, function, tuple(arguments), link.range().coalesce())
-        world.ranks[name] = len(arguments[0].atoms)
+        self.by_name[name] = Application(name, function, tuple(arguments), link.range().coalesce(), over)
+        world.ranks[name] = points.dim(SET)
         return access(name, link)
 
 
@@ -114,15 +131,111 @@ def access(name: str, link: isl.Map) -> list[Term]:
     return [] if link.is_empty() else [Term((name,), link.wrap().flatten().coalesce(), lift(1))]
 
 
-def guess(world: World, here: Sequence[Form], there: Sequence[Form], domain: isl.Set, range_: isl.Set) -> isl.Map:
-    """To each index the least one at which the arguments meet the same entries of the same tensors."""
+def kept(argument: Form, over: int) -> tuple[Sizes, ...]:
+    """The axes that a function does not run over."""
+    return argument.axes[: len(argument.axes) - over]
+
+
+def linked(
+    world: World, here: Sequence[Form], there: Sequence[Form], domain: isl.Set, range_: isl.Set, over: int
+) -> isl.Map:
+    """To indices of `domain` one at which the function has the same arguments, proved: what is left out has none, or
+    none that was found."""
+    found = isl.Map.from_domain_and_range(domain, range_)
+    found = found.subtract(found)
+    if not over:
+        for pairs in candidates(world, here, there, domain, range_):
+            guessed = pairs.subtract_domain(found.domain()).lexmin()
+            found = found.union(proved(world, here, there, guessed))
+        return found.coalesce()
+    for way in ways(world, here[0].axes[-over:], there[0].axes[-over:]):
+        found = found.union(linked_along(world, here, there, domain, range_, way))
+    return found.lexmin().coalesce()
+
+
+Way = Sequence[tuple[int, Polynomial | None]]
+"""For each axis that is run over the one it is matched with, and its size where it is so backwards."""
+MOST_TURNED = 2
+
+
+def ways(world: World, here: Sequence[Sizes], there: Sequence[Sizes]) -> Iterator[Way]:
+    """The orders of some axes in which their sizes agree; of few axes, forwards and backwards."""
+    turns = (False, True) if len(here) <= MOST_TURNED else (False,)
+    for backwards in itertools.product(turns, repeat=len(here)):
+        for order in itertools.permutations(range(len(here))):
+            if all(world.same(here[i][0], there[j][0]) for i, j in enumerate(order)):
+                yield [
+                    (j, here[i][0] if back else None) for i, (j, back) in enumerate(zip(order, backwards, strict=True))
+                ]
+
+
+def linked_along(
+    world: World, here: Sequence[Form], there: Sequence[Form], domain: isl.Set, range_: isl.Set, way: Way
+) -> isl.Map:
+    """As `linked`, the axes that are run over matched in one way."""
+    count, other, over = domain.dim(SET), range_.dim(SET), len(way)
+    # Tuples [o, r, o', r']; r' is r in another order.
+    width, last = count + over + other + over, count + over + other
+    first, second = range(count + over), range(count + over, width)
+    ties = world.set(
+        width,
+        [
+            f"_{last + j} = _{count + i}" if turned is None else f"_{last + j} = {isl_text(turned)} - 1 - _{count + i}"
+            for i, (j, turned) in enumerate(way)
+        ],
+    )
+    wide = [world.embed(s, len(p), range(s.dim(SET))) for s, p in ((domain, first), (range_, second))]
+    whole = [region(world, f[0]).intersect(s) for f, s in zip((here, there), wide, strict=True)]
+    outs = [*range(count), *range(count + over, last)]
+    anywhere = world.embed(whole[0], width, first).intersect(world.embed(whole[1], width, second)).intersect(ties)
+    everywhere = as_map(world.rearrange(anywhere, outs), count)
+    found = everywhere.subtract(everywhere)
+    for pairs in candidates(world, here, there, *whole):
+        missing = as_map(world.rearrange(anywhere.subtract(pairs.wrap().flatten()), outs), count)
+        link = everywhere.subtract(missing).subtract_domain(found.domain()).lexmin()
+        graph = as_map(anywhere.intersect(world.embed(link.wrap().flatten(), width, outs)), count + over)
+        wrong = graph.domain().subtract(proved(world, here, there, graph).domain())
+        found = found.union(link.subtract_domain(wrong.project_out(SET, count, over)))
+    return found
+
+
+def candidates(
+    world: World, here: Sequence[Form], there: Sequence[Form], domain: isl.Set, range_: isl.Set
+) -> Iterator[isl.Map]:
+    """Pairs of indices at which the arguments may be equal, the likelier ones first; of these the least are tried."""
+    loose = matches(world, here, there, domain, range_)
+    if not loose.is_single_valued():
+        yield alike(world, here, there, loose)
+    yield loose
+
+
+def alike(world: World, here: Sequence[Form], there: Sequence[Form], pairs: isl.Map) -> isl.Map:
+    """Of pairs those at which the arguments meet just the same entries of the same tensors: sums over windows that
+    overlap have some in common."""
+    for a, b in zip(here, there, strict=True):
+        for monomial in {t.monomial for t in (*a.terms, *b.terms)}:
+            ours, theirs = ([t for t in form.terms if t.monomial == monomial] for form in (a, b))
+            told = all(weights_are_affine(ours[0] if ours else t, t) for t in (*ours, *theirs))
+            scale = lcm(*(t.weight.denominator for t in (*ours, *theirs))) if told else 0
+            met = []
+            for terms, end, form in ((ours, pairs.domain_map(), a), (theirs, pairs.range_map(), b)):
+                entries = [end.apply_range(relation(world, t, len(form.atoms), scale)) for t in terms]
+                met.append(reduce(isl.Map.union, entries) if entries else None)
+            for one, other in (met, met[::-1]):
+                if one is not None:
+                    pairs = pairs.subtract((one if other is None else one.subtract(other)).domain().unwrap())
+    return pairs
+
+
+def matches(world: World, here: Sequence[Form], there: Sequence[Form], domain: isl.Set, range_: isl.Set) -> isl.Map:
+    """The pairs of indices at which every term of the arguments meets an entry that a term of the others does."""
     found = isl.Map.from_domain_and_range(domain, range_)
     for a, b in zip(here, there, strict=True):
         for term in a.terms:
             found = found.intersect(counterparts(world, term, len(a.atoms), b, domain, range_))
         for term in b.terms:
             found = found.intersect(counterparts(world, term, len(b.atoms), a, range_, domain).reverse())
-    return found.lexmin()
+    return found
 
 
 def counterparts(world: World, term: Term, outputs: int, other: Form, domain: isl.Set, range_: isl.Set) -> isl.Map:

@@ -76,10 +76,12 @@ class Expression:
 
 @dataclass(frozen=True, eq=False)
 class Made:
-    """An opaque tensor as a function of closed forms over the same output indices."""
+    """An opaque tensor as a function of closed forms over the same output indices, and over the last `over` of these
+    besides."""
 
     function: str
     arguments: tuple[Expression, ...]
+    over: int = 0
 
 
 def read(world: World, form: Form, terms: Sequence[Term], tensors: Mapping[str, tuple[Sizes, ...]]) -> Expression:

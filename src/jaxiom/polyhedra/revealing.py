@@ -44,14 +44,16 @@ class Reader:
         if name not in self.made:
             application = self.opaques.by_name[name]
             arguments = tuple(self.read(a, simplest(self.world, a)) for a in application.arguments)
-            self.made[name] = Made(application.function, arguments)
+            self.made[name] = Made(application.function, arguments, application.over)
         return self.made[name]
 
 
-def instance(expression: Expression, access: Access, free: int) -> list[Summand]:
-    """The summands of what an opaque tensor is made of, at the indices of an access; summed indices are numbered from
-    `free` on."""
+def instance(expression: Expression, access: Access, free: int, over: int = 0) -> list[Summand]:
+    """The summands of what an opaque tensor is made of, at the indices of an access; the `over` indices that a function
+    runs over, and after them the summed ones, are numbered from `free` on."""
     indices = [e for axis in access.indices for e in axis]
+    indices += [Polynomial.variable(free + i) for i in range(over)]
+    free += over
     values: dict[Variable, Polynomial] = dict(enumerate(indices))
     found = []
     for summand in expression.summands:

@@ -87,7 +87,13 @@ class Writer:
         return base[tuple(indices)] if indices else sympy.Symbol(access.tensor)
 
     def application(self, access: Access, made: Made) -> sympy.Expr:
-        """A function of what stands at an index."""
+        """A function of what stands at an index.
+
+        Raises:
+            Unsupported: it runs over indices, as a maximum does: SymPy has no such form.
+        """
+        if made.over:
+            raise Unsupported(f"sympy: it has no {made.function} over an index; see text and latex")
         known = {v: name for v, name in self.names.items() if isinstance(v, int)}
         taken = set(self.names.values()).union(*map(taken_names, made.arguments))
         inside = []

@@ -105,6 +105,10 @@ class Text:
     def total(self, indices: Sequence[str], body: str) -> str:
         return f"Σ_{{{', '.join(indices)}}} {body}"
 
+    def over(self, function: str, indices: Sequence[str], arguments: Sequence[str]) -> str:
+        """A function that runs over indices; of two arguments it is that of the first where the second is not 0."""
+        return f"{function}_{{{', '.join(indices)}}}({' where '.join(arguments)})"
+
     def below(self, index: str, size: str | None) -> str:
         return f"{index}<{size}" if size else index
 
@@ -156,6 +160,10 @@ class Latex(Text):
 
     def total(self, indices: Sequence[str], body: str) -> str:
         return rf"\sum_{{{', '.join(indices)}}} {body}"
+
+    def over(self, function: str, indices: Sequence[str], arguments: Sequence[str]) -> str:
+        inside = r" \text{ where } ".join(arguments)
+        return rf"\{function}_{{{', '.join(indices)}}} {self.parenthesise(inside)}"
 
     def below(self, index: str, size: str | None) -> str:
         return rf"{self.variable(index)} < {size}" if size else self.variable(index)
@@ -319,8 +327,15 @@ def write_application(access: Access, made: Made, names: Mapping[Variable, str],
     """A function of what stands at an index: exp(x[i + 1])."""
     known = {v: name for v, name in names.items() if isinstance(v, int)}
     taken = set(names.values()).union(*map(taken_names, made.arguments))
-    inside = [instance(e, access, max(known, default=0) + 1) for e in made.arguments]
-    return style.application(made.function, [write_sum(s, known, taken, style) or style.zero for s in inside])
+    free = max(known, default=0) + 1
+    inside = [instance(e, access, free, made.over) for e in made.arguments]
+    running = dict(zip(range(free, free + made.over), letters(SUMMED_LETTERS, taken), strict=False))
+    written = [write_sum(s, known | running, taken | set(running.values()), style) or style.zero for s in inside]
+    if not made.over:
+        return style.application(made.function, written)
+    sizes = [size for axis in made.arguments[0].axes for size in axis][-made.over :]
+    bounds = [style.below(running[free + i], style.polynomial(size, names)) for i, size in enumerate(sizes)]
+    return style.over(made.function, bounds, written)
 
 
 def vanishing(expression: Expression) -> list[str]:

@@ -139,6 +139,21 @@ def by_values(function: Callable[..., Any]) -> Callable[..., np.ndarray]:
     return rule
 
 
+def extremum(function: Callable[..., Any], without: str) -> Callable[..., np.ndarray]:
+    """A maximum or minimum; `without` is the infinity that is never it."""
+
+    def rule(step: Step, left: np.ndarray, right: np.ndarray) -> np.ndarray:
+        def entry(a: Any, b: Any) -> Any:
+            for one, other in ((a, b), (b, a)):
+                if isinstance(one, Missing) and one.why == without:
+                    return other
+            return function(value(step, a), value(step, b))
+
+        return elementwise(entry, left, right)
+
+    return rule
+
+
 # Fraction and int compare exactly; abs, max and min of exact numbers are exact.
 eq = by_values(same)
 ne = by_values(lambda a, b: not same(a, b))
@@ -146,8 +161,8 @@ lt = by_values(lambda a, b: a < b)
 le = by_values(lambda a, b: a <= b)
 gt = by_values(lambda a, b: a > b)
 ge = by_values(lambda a, b: a >= b)
-max_ = by_values(larger)
-min_ = by_values(smaller)
+max_ = extremum(larger, "-inf")
+min_ = extremum(smaller, "inf")
 abs_ = by_values(abs)
 sign = by_values(balls.sign)
 floor = by_numbers(math.floor)

@@ -58,7 +58,7 @@ class Frame:
         """A number (the binary fraction that it is), or a constant array."""
         if np.ndim(value) == 0:
             if kind_of(aval.dtype) == "real" and not np.isfinite(np.asarray(value, np.float64)):
-                return Missing()
+                return Missing(float(value))
             number = self.number(value, aval)
             return scalar(self.world, number)
         form = constant_form(self.world, np.asarray(value), lambda v: self.number(v, aval))

@@ -4,6 +4,7 @@ Its rules are written apart from the explicit ones; the prover holds the two aga
 """
 
 from functools import partial
+from math import inf
 
 import islpy as isl
 
@@ -14,10 +15,12 @@ from jaxiom.rules import polyhedral_addresses as addresses
 from jaxiom.rules import polyhedral_arithmetic as arithmetic
 from jaxiom.rules import polyhedral_choices as choices
 from jaxiom.rules import polyhedral_division as division
+from jaxiom.rules import polyhedral_extremes as extremes
 from jaxiom.rules import polyhedral_functions as functions
 from jaxiom.rules import polyhedral_indices as indices
 from jaxiom.rules import polyhedral_moves as moves
 from jaxiom.rules import polyhedral_sums as sums
+from jaxiom.rules import polyhedral_windows as windows
 from jaxiom.rules.frame import Frame
 
 RULES = {
@@ -64,20 +67,22 @@ RULES = {
     "or": choices.logic(isl.Set.union),
     "xor": choices.logic(lambda a, b: a.union(b).subtract(a.intersect(b))),
     "not": choices.logical_not,
-    "max": indices.extremum("_v = max(_a0, _a1)", functions.larger),
-    "min": indices.extremum("_v = min(_a0, _a1)", functions.smaller),
+    "max": extremes.of_two("_v = max(_a0, _a1)", functions.larger, without=-inf),
+    "min": extremes.of_two("_v = min(_a0, _a1)", functions.smaller, without=inf),
     "rem": indices.by_number(indices.remainder),
     "sign": indices.sign,
     "clamp": indices.clamp,
     "select_n": choices.select_n,
     "reduce_and": choices.reduce_and,
     "reduce_or": choices.reduce_or,
-    "reduce_max": indices.reduce_max,
-    "reduce_min": indices.reduce_min,
+    "reduce_max": extremes.extreme(True, indices.reduce_max),
+    "reduce_min": extremes.extreme(False, indices.reduce_min),
     "argmax": indices.argmax,
     "argmin": indices.argmin,
     "cumsum": indices.cumsum,
-    "reduce_window_sum": indices.reduce_window_sum,
+    "reduce_window_sum": windows.reduce_window_sum,
+    "reduce_window_max": windows.reduce_window_max,
+    "reduce_window_min": windows.reduce_window_min,
     "dynamic_slice": addresses.dynamic_slice,
     "dynamic_update_slice": addresses.dynamic_update_slice,
     "gather": addresses.gather,

@@ -11,7 +11,7 @@ from typing import Any
 from jaxiom.interpret import Rule, Step
 from jaxiom.polyhedra.axes import plus
 from jaxiom.polyhedra.form import Form, scalar, spread
-from jaxiom.rules.applications import applied, constant_value
+from jaxiom.rules.applications import applied, certainly_positive, constant_value
 from jaxiom.rules.frame import Frame
 from jaxiom.rules.polyhedral_arithmetic import match, times
 from jaxiom.rules.polyhedral_division import reciprocal, whole_power
@@ -75,6 +75,10 @@ def approximable(meaning: Meaning) -> Rule:
     return rule
 
 
+def absolute(on: Frame, step: Step, x: Form) -> Form:
+    return x if certainly_positive(on, x) else applied(on, "abs", x)
+
+
 def power(on: Frame, step: Step, base: Form, exponent: Form) -> Form:
     """A power: of a known exponent that is a whole number or half of one by products and roots, else opaque."""
     base, exponent = match(on, step, base, exponent)
@@ -132,7 +136,7 @@ RULES: dict[str, Rule] = {
     "erf_inv": function(opaque("erf_inv")),
     "lgamma": function(opaque("lgamma")),
     "digamma": function(opaque("digamma")),
-    "abs": function(opaque("abs")),
+    "abs": function(absolute),
     "pow": power,
     "atan2": atan2,
 }

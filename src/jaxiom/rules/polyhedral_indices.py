@@ -1,4 +1,4 @@
-"""The polyhedral rules of index tensors, of their maxima, and of sums over windows."""
+"""The polyhedral rules of index tensors, and of their maxima."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -13,7 +13,7 @@ from jaxiom.polyhedra.graphs import (
     from_graph,
     graph,
 )
-from jaxiom.polyhedra.polynomial import Polynomial, isl_text
+from jaxiom.polyhedra.polynomial import Polynomial
 from jaxiom.polyhedra.settle import SET, as_map
 from jaxiom.polyhedra.world import names
 from jaxiom.rules import polyhedral_division as division
@@ -177,41 +177,3 @@ def before(left: Names, right: Names) -> str:
     if not rest:
         return f"{first[0]} <= {first[1]}"
     return f"({first[0]} < {first[1]} or {first[0]} = {first[1]} and {before(left[1:], right[1:])})"
-
-
-def reduce_window_sum(
-    on: Frame,
-    step: Step,
-    x: Form,
-    *,
-    window_dimensions: Sequence[Any],
-    window_strides: Sequence[int],
-    padding: Sequence[tuple[Any, Any]],
-    base_dilation: Sequence[int],
-    window_dilation: Sequence[int],
-) -> Form:
-    axes = on.new_axes(step.outs[0].shape)
-    window = [on.size(d) for d in window_dimensions]
-    trivial = [
-        size == 1 and not on.size(p[0]) and not on.size(p[1]) and s == b == 1
-        for size, p, s, b in zip(window, padding, window_strides, base_dilation, strict=True)
-    ]
-    axes = [x.axes[i] if trivial[i] else axes[i] for i in range(len(axes))]
-
-    def link(g: Sequence[Names]) -> list[str]:
-        out, inner = split(g[0], axes), split(g[1], x.axes)
-        found: list[str] = []
-        for i, size in enumerate(window):
-            if trivial[i]:
-                found += equal(out[i], inner[i])
-                continue
-            here, there = on.position(axes[i], out[i], step), on.position(x.axes[i], inner[i], step)
-            low = isl_text(on.affine(on.size(padding[i][0])))
-            tap = g[2][i]
-            found += [
-                f"0 <= {tap} < {isl_text(on.affine(size))}",
-                f"{base_dilation[i]}*({there}) = {window_strides[i]}*({here}) + {window_dilation[i]}*{tap} - ({low})",
-            ]
-        return [*found, *(f"{g[2][i]} = 0" for i in range(len(window)) if trivial[i])]
-
-    return join(on.world, axes, [x], link, extra=len(window))

@@ -27,7 +27,7 @@ def broadcast_in_dim(
     # With symbolic sizes JAX passes them as operands too; `shape` says the same.
     step.expect(sharding=(sharding, None))
     if isinstance(x, Missing):
-        return Missing(on.new_axes(shape))
+        return Missing(x.value, on.new_axes(shape))
     axes: list[Sizes] = []
     source = {d: i for i, d in enumerate(broadcast_dimensions)}
     stretched: set[int] = set()

@@ -9,7 +9,7 @@ REASONS: dict[str, str] = {
         bessel_i0e bessel_i1e cumlogsumexp igamma igamma_grad_a igammac log2 polygamma regularized_incomplete_beta zeta
     """,
     "a choice by the inputs' values; it is piecewise, not polynomial": """
-        cummax cummin reduce_window_max reduce_window_min scatter-max scatter-min select_and_gather_add
+        cummax cummin scatter-max scatter-min select_and_gather_add
         select_and_scatter select_and_scatter_add
     """,
     "a later JAX than 0.10.2 has it": "one_minus_square pbroadcast_dynamic polynomial program_order",
