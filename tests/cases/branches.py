@@ -200,8 +200,6 @@ CASES = [
         REFUTED,
         N,
         at=AT_7,
-        alone=False,
-        bug="JAX cannot trace the case n % 7 == 0, which is left out of the verdict's sizes",
     ),
     Case(
         "a size against an array",
