@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
-from jaxiom.errors import BadInput
+from jaxiom.errors import BadInput, Unsupported
 
 from .case import PROVED, REFUTED, UNDECIDED, Case
 
@@ -84,6 +84,69 @@ CASES = [
     Case("with -inf at hand", lambda x: jnp.maximum(-jnp.inf, x), lambda x: x, PROVED, N),
     Case("with inf at hand", lambda x: jnp.minimum(x, jnp.inf), lambda x: x, PROVED, N),
     Case("the wrong infinity", lambda x: jnp.maximum(x, jnp.inf), lambda x: x, UNDECIDED, N, alone=False),
+    Case(
+        "one infinity or the other, by a value",
+        lambda x: jnp.maximum(x, jnp.where(x > 1000, jnp.inf, -jnp.inf)),
+        lambda x: x,
+        UNDECIDED,
+        N,
+        alone=False,
+    ),
+    Case(
+        "one infinity or the other, by an index",
+        lambda x: jnp.maximum(x, jnp.where(jnp.arange(x.shape[0]) >= 100, jnp.inf, -jnp.inf)),
+        lambda x: x,
+        UNDECIDED,
+        N,
+        alone=False,
+    ),
+    Case(
+        "an infinity or NaN",
+        lambda x: jnp.minimum(x, jnp.where(x == 3, jnp.nan, jnp.inf)),
+        lambda x: x,
+        UNDECIDED,
+        N,
+        alone=False,
+    ),
+    Case(
+        "the same infinity twice",
+        lambda x: jnp.minimum(x, jnp.where(x == 3, jnp.inf, jnp.inf)),
+        lambda x: x,
+        PROVED,
+        N,
+    ),
+    Case(
+        "an infinity as a truth value",
+        lambda x: jnp.minimum(x, jnp.full(x.shape, jnp.inf).astype(bool).astype(x.dtype)),
+        lambda x: x,
+        Unsupported,
+        N,
+        "n >= 1000000",
+        says="a conversion of inf to bool",
+    ),
+    Case(
+        "an infinity as an integer",
+        lambda x: jnp.maximum(x, jnp.full(x.shape, -jnp.inf).astype(jnp.uint8).astype(x.dtype)),
+        lambda x: x,
+        Unsupported,
+        N,
+        "n >= 1000000",
+        says="a conversion of -inf to uint8",
+    ),
+    Case(
+        "the gradient of logsumexp",
+        lambda x: jax.grad(jax.nn.logsumexp)(x),
+        lambda x: jax.nn.softmax(x),
+        PROVED,
+        N,
+    ),
+    Case(
+        "the gradient of logsumexp, twice",
+        lambda x: 2 * jax.grad(jax.nn.logsumexp)(x),
+        lambda x: jax.nn.softmax(2 * x),
+        REFUTED,
+        N,
+    ),
     Case(
         "of nothing, perhaps",
         lambda x: lax.reduce_max(x[1:], axes=(0,)),

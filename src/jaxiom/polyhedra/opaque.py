@@ -156,13 +156,14 @@ def linked(
 Way = Sequence[tuple[int, Polynomial | None]]
 """For each axis that is run over the one it is matched with, and its size where it is so backwards."""
 MOST_TURNED = 2
+MOST_ORDERS = 24  # all of four axes
 
 
 def ways(world: World, here: Sequence[Sizes], there: Sequence[Sizes]) -> Iterator[Way]:
-    """The orders of some axes in which their sizes agree; of few axes, forwards and backwards."""
+    """Orders of some axes in which their sizes agree; of few axes, forwards and backwards."""
     turns = (False, True) if len(here) <= MOST_TURNED else (False,)
     for backwards in itertools.product(turns, repeat=len(here)):
-        for order in itertools.permutations(range(len(here))):
+        for order in itertools.islice(itertools.permutations(range(len(here))), MOST_ORDERS):
             if all(world.same(here[i][0], there[j][0]) for i, j in enumerate(order)):
                 yield [
                     (j, here[i][0] if back else None) for i, (j, back) in enumerate(zip(order, backwards, strict=True))

@@ -87,9 +87,11 @@ def convert_element_type(on: Frame, step: Step, x: Form, *, new_dtype: Any, weak
     # weak_type only steers JAX's promotion, which has happened.
     step.expect(sharding=(sharding, None))
     target = kind_of(new_dtype)
-    if isinstance(x, Missing):
-        return x
     source = kind_of(step.ins[0].dtype)
+    if isinstance(x, Missing):
+        if target != "real":
+            raise step.refuse(f"a conversion of {x.value} to {np.dtype(new_dtype).name} is some number")
+        return x
     if target == "bool" and source != "bool":
         raise step.refuse("a conversion to bool asks which entries are zero")
     if source == "real" and target == "int":

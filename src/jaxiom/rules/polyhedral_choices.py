@@ -6,7 +6,7 @@ tensor, on which logic is arithmetic.
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from math import prod
+from math import nan, prod
 
 import islpy as isl
 
@@ -14,11 +14,11 @@ from jaxiom.errors import Undecidable
 from jaxiom.interpret import Rule, Step
 from jaxiom.polyhedra.axes import finer, plus, refactor
 from jaxiom.polyhedra.equality import nonzero_regions
-from jaxiom.polyhedra.form import Form, Missing, Term, join
+from jaxiom.polyhedra.form import Form, Missing, Term, join, scalar, spread
 from jaxiom.polyhedra.graphs import common_scale, compute, condition, everywhere, from_condition, graph, restrict
 from jaxiom.polyhedra.polynomial import lift
 from jaxiom.polyhedra.settle import SET
-from jaxiom.rules.applications import applied
+from jaxiom.rules.applications import applied, certainly_positive
 from jaxiom.rules.frame import Frame, kind_of
 from jaxiom.rules.polyhedral_arithmetic import times
 from jaxiom.rules.polyhedral_division import described
@@ -34,6 +34,9 @@ def comparison(relation: str) -> Rule:
             difference = plus(on.world, a, b.scale(-1))
             cells = nonzero_regions(on.world, difference)
             a, b = (replace(difference, terms=t) for t in (tuple(by_sign(on, c) for c in cells), ()))
+            for sign in (1, -1):
+                if certainly_positive(on, a.scale(sign)):
+                    a = spread(on.world, scalar(on.world, sign), a.axes, ())
         if by_inputs(a):
             return OF_INPUTS[relation](on, a)
         scale = common_scale(on.world, [a, b])
@@ -122,8 +125,9 @@ def select_n(on: Frame, step: Step, which: Form, *cases: Form) -> Form:
     """A choice by a condition or by an index. NaN may stand in a case that is never chosen; sizes at which nothing else
     is chosen are left out."""
     known = [case for case in cases if not isinstance(case, Missing)]
-    if not known:
-        return cases[0]
+    if not known:  # no infinity where another may be chosen
+        values = {case.value for case in cases if isinstance(case, Missing)}
+        return Missing(values.pop() if len(values) == 1 else nan, cases[0].axes)
     axes = list(known[0].axes)
     for other in known:
         axes = [finer(on.world, x, y) for x, y in zip(axes, other.axes, strict=True)]

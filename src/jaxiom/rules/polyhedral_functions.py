@@ -76,7 +76,10 @@ def approximable(meaning: Meaning) -> Rule:
 
 
 def absolute(on: Frame, step: Step, x: Form) -> Form:
-    return x if certainly_positive(on, x) else applied(on, "abs", x)
+    for same in (x, x.scale(-1)):
+        if certainly_positive(on, same):
+            return same
+    return applied(on, "abs", x)
 
 
 def power(on: Frame, step: Step, base: Form, exponent: Form) -> Form:
@@ -105,6 +108,8 @@ def smaller(on: Frame, step: Step, a: Form, b: Form) -> Form:
 
 
 def sign(on: Frame, step: Step, x: Form) -> Form:
+    if certainly_positive(on, x):
+        return constant(on, x, 1)
     below = applied(on, "positive", x.scale(-1))
     return plus(on.world, applied(on, "positive", x), below.scale(-1))
 
