@@ -73,8 +73,9 @@ def test_each_case_traces_its_own_branch() -> None:
 def test_what_given_excludes_is_no_case() -> None:
     assert [c.words for c in cases(lambda x: 2 * x if x.shape[0] == 1 else x, "h >= 2", x="h")] == [""]
     assert [c.words for c in cases(lambda x: 2 * x if x.shape[0] % 2 else x, "h % 2 == 0", x="h")] == [""]
-    # always true: the size is a number; or JAX does not know, and the general case is empty and left out
-    assert [c.words for c in cases(lambda x: 2 * x if x.shape[0] == 1 else x, "h <= 1", x="h")] == [""]
+    # always true: JAX does not know, and the general case is empty and left out; or the size is a number
+    assert [c.words for c in cases(lambda x: 2 * x if x.shape[0] == 1 else x, "h <= 1", x="h")] == ["h == 1"]
+    assert [c.words for c in cases(lambda x: 2 * x if x.shape[0] == 1 else x, "h == 1", x="h")] == [""]
     always = cases(lambda x: 2 * x if x.shape[0] // 2 == x.shape[1] else x, "h // 2 == w", x="h w")
     assert [len(c.lhs.closed.jaxpr.eqns) for c in always] == [1]
     assert prove(lambda x: 2 * x if x.shape[0] == 1 else x, lambda x: x + x, x="h", given="h <= 1").status == "proved"
@@ -276,6 +277,16 @@ def test_sizes_that_can_only_be_one_number(given: str, equal: bool) -> None:
         lambda X, W: conv(2 * X, W), lambda X, W: conv(X, W) * (2 if equal else W.shape[0]), shapes=shapes, given=given
     )
     assert verdict.status == ("proved" if equal or "2" in given else "refuted")
+
+
+@pytest.mark.parametrize("given", ["n // 2 == m", "2*n == m, n == k", "n % 2 == 0, n // 2 == m", "m == k, k == n"])
+def test_equations_that_jax_does_not_take_together(given: str) -> None:
+    shapes = {"x": "n", "y": "m", "z": "k"}
+    assert prove(lambda x, y, z: x + x, lambda x, y, z: 2 * x, shapes=shapes, given=given).status == "proved"
+    branching = prove(
+        lambda x, y, z: 2 * x if x.shape[0] % 2 == 0 else x, lambda x, y, z: x, shapes=shapes, given=given
+    )
+    assert branching.status == "refuted"
 
 
 def test_branches_that_leave_one_number_each() -> None:

@@ -99,7 +99,7 @@ def jax_constraints(sizes: Sizes, signs: Signs, fixed: Mapping[str, int]) -> lis
             found.append(f"{jax_text(left)} {relation} {jax_text(right)}")
         if relation == "==" and not right and (negated := negated_divisor(left)) is not None:
             found.append(f"{jax_text(negated)} == 0")
-    return found
+    return sorted(found, key=lambda text: "==" not in text)  # JAX trips over some that come later
 
 
 def negated_divisor(size: Polynomial) -> Polynomial | None:
@@ -233,7 +233,8 @@ def asked(*programs: Traced) -> list[Comparison]:
 
 def scope_for(sizes: Sizes, signs: Signs, equalities: Sequence[Polynomial]) -> Scope:
     """Symbols for the sizes; one that can only be one number is that number: JAX trips over its own equations then."""
-    fixed = forced(sizes)
+    equal = equalities or any(read_constraint(text)[1] == "==" for text in sizes.given)
+    fixed = forced(sizes) if equal else dict.fromkeys(signs.zero, 0)
     values = in_symbols(signs, fixed)
     differences = [replace_names(e, values) for e in equalities]
     put_in = [jax_equality(d) for d in differences if not d.is_constant]

@@ -14,7 +14,7 @@ from typing import Any
 
 from jax._src.export import shape_poly
 
-from jaxiom.guard import ASKED, JAX_HOME, OWN_HOME, asker, note
+from jaxiom.guard import JAX_HOME, OWN_HOME, asker, note, watchers
 
 STANDARD = (sysconfig.get_paths()["stdlib"], "<frozen ")
 UNARY = ("abs", "ceil", "float", "floor", "index", "invert", "pos", "round", "trunc")
@@ -37,14 +37,14 @@ def asked_by_user() -> bool:
 
 
 def look_up(self: Any, name: str) -> Any:
-    if name == "__class__" and ASKED.get() is not None and asked_by_user():
+    if name == "__class__" and watchers() and asked_by_user():
         return int
     return object.__getattribute__(self, name)
 
 
 def note_unanswered(dim: Any) -> None:
     """Note what fails here and would not at a number; JAX's own code asks with care."""
-    if ASKED.get() is not None and not asker(through_jax_sizes=False)[0].startswith(JAX_HOME):
+    if watchers() and not asker(through_jax_sizes=False)[0].startswith(JAX_HOME):
         note("unanswered", dim, through_jax_sizes=False)
 
 
@@ -81,7 +81,7 @@ def quotient(method: Callable[..., Any]) -> Callable[..., Any]:
     """A division by or of a size that the user's Python does: at numbers it is a float, and rounds."""
 
     def divide(self: Any, other: Any) -> Any:
-        if isinstance(other, int | float | shape_poly._DimExpr) and ASKED.get() is not None:
+        if isinstance(other, int | float | shape_poly._DimExpr) and watchers():
             note("quotient", self, other, through_jax_sizes=False)
         return method(self, other)
 

@@ -43,3 +43,7 @@ class NoValue(JaxiomError, ZeroDivisionError):
 
 class NeedsIntervals(Unsupported):
     """exp, sqrt and the like are evaluated in intervals, by python-flint, which is not installed."""
+
+
+KEPT = "the function keeps a size of an earlier call: what it does depends on the calls before"
+"""Why a function is undecided that asks of, or computes with, a size of another trace."""

@@ -7,7 +7,9 @@ claim undecided.
 """
 
 import contextlib
+import dataclasses
 import os
+import reprlib
 import sys
 from collections.abc import Callable, Iterator
 from contextvars import ContextVar
@@ -64,19 +66,34 @@ class Question:
     internal: bool
     in_jax: bool
 
+    @property
+    def of_user(self) -> bool:
+        """Whether the user's own code asked."""
+        return not self.in_jax and not self.line.startswith(OWN_HOME) and "site-packages" not in self.line
+
 
 ASKED: ContextVar[list[Question] | None] = ContextVar("jaxiom_questions", default=None)
+ACTIVE: list[list[Question]] = []
 
 
 @contextlib.contextmanager
 def watching() -> Iterator[list[Question]]:
-    """Collect the questions of everything traced inside."""
+    """Collect the questions of everything traced inside, in threads that it starts as well."""
     found: list[Question] = []
     token = ASKED.set(found)
+    ACTIVE.append(found)
     try:
         yield found
     finally:
         ASKED.reset(token)
+        ACTIVE[:] = [watch for watch in ACTIVE if watch is not found]
+
+
+def watchers() -> list[list[Question]]:
+    """Who hears a question: this thread's own watch; in a thread without one all there are, since any may have started
+    it. A question about sizes of another trace is none of theirs."""
+    own = ASKED.get()
+    return ACTIVE if own is None else [own]
 
 
 def asker(through_jax_sizes: bool) -> tuple[str, str]:
@@ -91,16 +108,20 @@ def asker(through_jax_sizes: bool) -> tuple[str, str]:
 
 
 def is_generated(code: CodeType) -> bool:
-    """Whether this is a method that `dataclasses` wrote: it asks for whoever keeps the object in a dictionary."""
-    return code.co_filename == "<string>" and code.co_name in ("__hash__", "__eq__")
+    """Whether this is a method that `dataclasses` wrote: it asks for whoever keeps the object in a dictionary, or
+    writes it out."""
+    written = code.co_filename == "<string>" and code.co_name in ("__hash__", "__eq__", "__repr__")
+    return written or code.co_filename in (reprlib.__file__, dataclasses.__file__)
 
 
 def note(kind: str, left: Any, right: Any = None, *, through_jax_sizes: bool = True) -> None:
     """Note a question, if anybody watches."""
-    found = ASKED.get()
-    if found is not None:
+    heard = watchers()
+    if heard:
         file, line = asker(through_jax_sizes)
-        found.append(Question(kind, left, right, line, file.startswith(CAREFUL), file.startswith(JAX_HOME)))
+        question = Question(kind, left, right, line, file.startswith(CAREFUL), file.startswith(JAX_HOME))
+        for found in heard:
+            found.append(question)
 
 
 def undecided(left: Any, right: Any) -> bool:
@@ -131,7 +152,7 @@ def install() -> None:
 
     def equal(self: Any, other: Any) -> bool:
         same = plain_eq(self, other)
-        if not same and ASKED.get() is not None and undecided(self, other):
+        if not same and watchers() and undecided(self, other):
             note("equal", self, other if isinstance(other, shape_poly._DimExpr) else whole(other))
         return same
 
@@ -159,12 +180,12 @@ def watch_types() -> None:
 
     def equal(self: Any, other: Any) -> Any:
         same = plain_eq(self, other)
-        if same is not True and ASKED.get() is not None and asked_by_user() and type(other) is kind:
+        if same is not True and watchers() and asked_by_user() and type(other) is kind:
             _ = self.dtype == other.dtype and self.shape == other.shape  # for the questions
         return same
 
     def hashed(self: Any) -> int:
-        if ASKED.get() is not None:
+        if watchers():
             for dim in self.shape:
                 if isinstance(dim, shape_poly._DimExpr):
                     note_of_user("lookup", dim)
@@ -181,7 +202,9 @@ def asked_by_user() -> bool:
 def written_for_user() -> str:
     """Where the user writes an object of JAX's out, whose methods write the sizes; "" where nobody does."""
     frame, method = sys._getframe(1), ""
-    while frame is not None and frame.f_code.co_filename.startswith((JAX_HOME, OWN_HOME)):
+    while frame is not None and (
+        frame.f_code.co_filename.startswith((JAX_HOME, OWN_HOME)) or is_generated(frame.f_code)
+    ):
         name = frame.f_code.co_filename
         method = frame.f_code.co_name if name.startswith(JAX_HOME) else method
         frame = frame.f_back
@@ -193,13 +216,14 @@ def written_for_user() -> str:
 def note_of_user(kind: str, dim: Any) -> None:
     """Note what the user's own code does directly. Libraries key their caches by shapes and name sizes in messages:
     that keeps the meaning."""
-    found = ASKED.get()
-    if found is None:
+    heard = watchers()
+    if not heard:
         return
     if asked_by_user():
         note(kind, dim, through_jax_sizes=False)
     elif kind == "text" and (line := written_for_user()):
-        found.append(Question(kind, dim, None, line, internal=False, in_jax=False))
+        for found in heard:
+            found.append(Question(kind, dim, None, line, internal=False, in_jax=False))
 
 
 def noting_failure(method: Callable[..., Any]) -> Callable[..., Any]:

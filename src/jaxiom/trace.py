@@ -21,7 +21,7 @@ from jax.extend.core import primitives as prims
 
 from jaxiom.catching import noting_caught
 from jaxiom.control import written_out
-from jaxiom.errors import BadInput, BadShape, JaxiomError, Undecidable, Unsupported
+from jaxiom.errors import KEPT, BadInput, BadShape, JaxiomError, Undecidable, Unsupported
 from jaxiom.guard import JAX_HOME, OWN_HOME, Question, watching
 from jaxiom.jaxprs import CALLS, Closed, Equation, Literal, inner_jaxpr
 from jaxiom.polyhedra.polynomial import Atom, Polynomial, Variable
@@ -74,6 +74,8 @@ class Scope:
         """What a JAX size says, in the user's names."""
         if not isinstance(dim, shape_poly._DimExpr):
             return Polynomial.constant(int(dim))
+        if not self.reads(dim):
+            raise Undecidable(KEPT)
         if id(dim) not in self.read:
             self.read[id(dim)] = (dim, self.read_dim(dim))
         return self.read[id(dim)][1]
@@ -117,7 +119,7 @@ def open_scope(
     if free:
         try:
             symbols = tuple(export.symbolic_shape(", ".join(free), constraints=constraints))
-        except ValueError as error:
+        except (ValueError, NotImplementedError) as error:
             raise BadShape(f"given: JAX does not take these constraints: {first_line(error)}") from error
     meaning = {n: -Polynomial.variable(n) if n in negative else Polynomial.variable(n) for n in free}
     dims: dict[str, Any] = dict(fixed)
@@ -197,7 +199,7 @@ def make_jaxpr(
                 f"{where_raised(error)}{case}{open_question(found)}"
             ) from error
     program = without_dead_code(written_out(closed))
-    return Traced(program, output_names(shapes), read_comparisons(found, scope), quotients(found))
+    return Traced(program, output_names(shapes), read_comparisons(found, scope), quotients(found, scope))
 
 
 def without_dead_code(closed: Closed) -> Closed:
@@ -253,6 +255,8 @@ def read_comparisons(found: Sequence[Question], scope: Scope) -> tuple[Compariso
     unique: dict[Any, Comparison] = {}
     for question in found:
         if not scope.reads(question.left, question.right):
+            if question.of_user and question.kind in ("equal", "unanswered"):
+                raise Undecidable(f"{KEPT} ({question.line})")
             continue  # caches compare with the sizes of earlier traces, and forget them when they like
         if question.kind == "quotient" or (question.internal and question.kind != "equal"):
             continue
@@ -267,9 +271,10 @@ def read_comparisons(found: Sequence[Question], scope: Scope) -> tuple[Compariso
     return tuple(unique.values())
 
 
-def quotients(found: Sequence[Question]) -> tuple[str, ...]:
+def quotients(found: Sequence[Question], scope: Scope) -> tuple[str, ...]:
     """Where the user's Python divides by a size; JAX's own code knows what it does."""
-    return tuple(dict.fromkeys(q.line for q in found if q.kind == "quotient" and not q.in_jax))
+    own = (q for q in found if q.kind == "quotient" and not q.in_jax and scope.reads(q.left, q.right))
+    return tuple(dict.fromkeys(q.line for q in own))
 
 
 def constants(closed: Closed) -> list[Any]:

@@ -3,6 +3,7 @@
 import functools
 import operator
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from math import prod
 from pathlib import Path
 from typing import Any
@@ -104,7 +105,44 @@ def library(name: str) -> Any:
     return made["shortcut"]
 
 
+def asks_in_a_thread(x):
+    with ThreadPoolExecutor(1) as pool:
+        twice = pool.submit(lambda: x.shape[0] == 23).result()
+    return 2 * x if twice else x
+
+
+class Lazy:
+    """A layer that keeps the size that it sees first."""
+
+    def __init__(self):
+        self.size = None
+
+    def __call__(self, x):
+        self.size = x.shape[0] if self.size is None else self.size
+        return 2 * x if self.size == 1 else x
+
+
+class Scale(Lazy):
+    """One that multiplies by it."""
+
+    def __call__(self, x):
+        self.size = x.shape[0] if self.size is None else self.size
+        return x * self.size
+
+
 CASES = [
+    Case("a question in another thread", asks_in_a_thread, lambda x: x, REFUTED, N, at={"n": 23}),
+    Case("a question in another thread, answered well", asks_in_a_thread, lambda x: x, PROVED, N, "n <= 22"),
+    Case("a size kept from an earlier call", Lazy(), lambda x: x, UNDECIDED, N, says="keeps a size", alone=False),
+    Case(
+        "a size kept from an earlier call, as a factor",
+        Scale(),
+        lambda x: x * x.shape[0],
+        UNDECIDED,
+        N,
+        says="keeps a size",
+        alone=False,
+    ),
     Case("a size equal to a number", lambda x: 2 * x if x.shape[0] == 7 else x, same, REFUTED, N, at=AT_7),
     Case("a size equal to a number, excluded", lambda x: 2 * x if x.shape[0] == 7 else x, same, PROVED, N, "n >= 8"),
     Case("a size not equal to a number", lambda x: x if x.shape[0] != 7 else 2 * x, same, REFUTED, N, at=AT_7),

@@ -1,5 +1,6 @@
 """Conditions on indices, gathers, rolls and windows."""
 
+import jax
 import jax.numpy as jnp
 from jax import lax
 
@@ -19,6 +20,20 @@ def same(x):
 
 
 CASES = [
+    Case(
+        "a Jacobian in reverse",
+        lambda x: jax.jacrev(lambda a: a * 2)(x),
+        lambda x: 2 * jnp.eye(x.shape[0]),
+        PROVED,
+        {"x": "n"},
+    ),
+    Case(
+        "a Jacobian in reverse, of the square",
+        lambda x: jax.jacrev(lambda a: a * a)(x),
+        lambda x: 2 * jnp.eye(x.shape[0]),
+        REFUTED,
+        {"x": "n"},
+    ),
     Case("the lower and the upper part", lambda A: jnp.tril(A) + jnp.triu(A, 1), lambda A: A, PROVED, {"A": "n m"}),
     Case(
         "the lower and the upper part, the diagonal twice",

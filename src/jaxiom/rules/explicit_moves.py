@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 from jax.lax import GatherScatterMode
 
+from jaxiom.errors import KEPT, Undecidable
 from jaxiom.interpret import Step
 from jaxiom.rules.explicit_entries import array, literal
 
@@ -30,7 +31,9 @@ def optimization_barrier(step: Step, *operands: np.ndarray) -> tuple[np.ndarray,
     return operands
 
 
-def dim_as_value(step: Step, *, dim: int) -> np.ndarray:
+def dim_as_value(step: Step, *, dim: Any) -> np.ndarray:
+    if not isinstance(dim, int | np.integer):  # all sizes are numbers here but those of another trace
+        raise Undecidable(KEPT)
     return array(int(dim))
 
 
