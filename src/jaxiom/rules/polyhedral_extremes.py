@@ -8,6 +8,7 @@ maximum of what is negated.
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import reduce
+from math import prod
 from typing import Any
 
 import islpy as isl
@@ -17,6 +18,7 @@ from jaxiom.interpret import Rule, Step
 from jaxiom.polyhedra.axes import plus
 from jaxiom.polyhedra.equality import nonzero_regions
 from jaxiom.polyhedra.form import Form, Missing, join, region, spread
+from jaxiom.polyhedra.polynomial import Polynomial, Variable, lift
 from jaxiom.polyhedra.settle import SET, pinned
 from jaxiom.rules import polyhedral_indices as indices
 from jaxiom.rules.applications import Facts, footprint, take_out, trimmed
@@ -78,9 +80,34 @@ def maximum(on: Frame, step: Step, arguments: list[Form], over: int) -> Form:
         return maximum(on, step, [fewer], over - 1)
     terms = tuple(trimmed(on, t) for t in nonzero_regions(world, value))
     value, outside = take_out(SCALED, replace(value, terms=terms))
+    value, sizes, divisors = without_sizes(on, value)
     if not inside and (inner := whole_maximum(on, value)) is not None:
-        return maximum(on, step, [inner], len(inner.axes) - len(axes)).scale(outside)
-    return on.opaques.apply(world, MAX, [value, *inside], over=over).scale(outside)
+        found = maximum(on, step, [inner], len(inner.axes) - len(axes))
+    else:
+        found = on.opaques.apply(world, MAX, [value, *inside], over=over)
+    scaled = [replace(t, weight=t.weight * sizes * outside, divisors=(*t.divisors, *divisors)) for t in found.terms]
+    return replace(found, terms=tuple(scaled))
+
+
+def without_sizes(on: Frame, value: Form) -> tuple[Form, Polynomial, tuple[Polynomial, ...]]:
+    """A tensor without what is positive, of sizes alone and shared by all terms: a factor, and what divides them."""
+    monomials = [dict(powers) for t in value.terms for powers in t.weight.terms]
+    names = {v for powers in monomials[:1] for v in powers if isinstance(v, str)}
+    shared: dict[Variable, int] = {
+        v: min(powers.get(v, 0) for powers in monomials) for v in names if on.world.sign(Polynomial.variable(v)) == 1
+    }
+    divisors = value.terms[0].divisors if value.terms else ()
+    if any(t.divisors != divisors for t in value.terms) or any(on.world.sign(d) != 1 for d in divisors):
+        divisors = ()
+
+    def divided(weight: Polynomial) -> Polynomial:
+        lowered = ({v: e - shared.get(v, 0) for v, e in powers} for powers in weight.terms)
+        keys = (tuple((v, e) for v, e in powers.items() if e) for powers in lowered)
+        return Polynomial(dict(zip(keys, weight.terms.values(), strict=True)))
+
+    terms = [replace(t, weight=divided(t.weight), divisors=t.divisors[len(divisors) :]) for t in value.terms]
+    factor = prod((Polynomial.variable(v) ** e for v, e in shared.items()), start=lift(1))
+    return replace(value, terms=tuple(terms)), factor, divisors
 
 
 def without_an_axis(on: Frame, value: Form, over: int) -> Form | None:
