@@ -11,7 +11,7 @@ from markupsafe import Markup
 
 NAMESPACE = ' xmlns="http://www.w3.org/1998/Math/MathML"'
 FIRST_SIGN = re.compile(r"^(<math[^>]*><mrow>)<mo>")
-BIG = ("∑", "∏")
+BIG = ("∑", "∏", "max")
 # The converter's errors have no base of their own.
 REFUSALS: tuple[type[Exception], ...] = (
     *(e for e in vars(exceptions).values() if isinstance(e, type) and issubclass(e, Exception)),
