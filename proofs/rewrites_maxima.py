@@ -68,13 +68,13 @@ def scale_in_the_values(Q: Queries, K: Keys, V: Values) -> tuple[Array, Array]:
 @theorem
 def keys_reversed(Q: Queries, K: Keys, V: Values) -> tuple[Array, Array]:
     """Attention does not see the order of keys and values"""
-    return attend(Q, K[::-1], V[::-1]), attend(Q, K, V)
+    return attend(Q, jnp.flip(K, 0), jnp.flip(V, 0)), attend(Q, K, V)
 
 
 @refutation
 def keys_reversed_alone(Q: Queries, K: Keys, V: Values) -> tuple[Array, Array]:
     """Of the keys alone it does"""
-    return attend(Q, K[::-1], V), attend(Q, K, V)
+    return attend(Q, jnp.flip(K, 0), V), attend(Q, K, V)
 
 
 @theorem
@@ -82,8 +82,8 @@ def self_attention_reversed(
     X: Queries, A: Float[Array, "d r"], B: Float[Array, "d r"], V: Float[Array, "d e"]
 ) -> tuple[Array, Array]:
     """Self-attention of the tokens reversed is reversed: without positions it knows no order"""
-    Y = X[::-1]
-    return attend(Y @ A, Y @ B, Y @ V), attend(X @ A, X @ B, X @ V)[::-1]
+    Y = jnp.flip(X, 0)
+    return attend(Y @ A, Y @ B, Y @ V), jnp.flip(attend(X @ A, X @ B, X @ V), 0)
 
 
 @theorem
@@ -129,10 +129,10 @@ def padded_with_zeros_then_pooled(X: Float[Array, "n h w c"]) -> tuple[Array, Ar
 @theorem
 def pooling_of_the_mirrored_image(X: Even) -> tuple[Array, Array]:
     """Maximum pooling of the mirrored image is mirrored, where the width is even"""
-    return pool(X[:, :, ::-1]), pool(X)[:, :, ::-1]
+    return pool(jnp.flip(X, 2)), jnp.flip(pool(X), 2)
 
 
 @refutation
 def pooling_of_an_odd_mirrored_image(X: Float[Array, "n 2*h 2*w+1 c"]) -> tuple[Array, Array]:
     """Where it is odd, another column is left out"""
-    return pool(X[:, :, ::-1]), pool(X)[:, :, ::-1]
+    return pool(jnp.flip(X, 2)), jnp.flip(pool(X), 2)

@@ -5,6 +5,7 @@ JAXIOM_MUTANTS=250 in the environment, the first 250 of them.
 """
 
 import json
+import math
 import os
 from collections.abc import Sequence
 from dataclasses import replace
@@ -75,8 +76,8 @@ def check(mutants: Sequence[Mutant]) -> Tally:
     tally = Tally([judge(mutant) for mutant in mutants])
     print(f"\n{tally}")
     assert not tally.false, str(tally)
-    share = 0.03 if len(mutants) >= 500 else 0.06  # of few, chance makes it more
-    assert tally.undecided < share, str(tally)
+    chance = 3 * math.sqrt(0.03 * 0.97 / len(mutants))  # three standard deviations of a sample's share
+    assert tally.undecided < 0.03 + chance, str(tally)
     return tally
 
 

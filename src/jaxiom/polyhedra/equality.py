@@ -163,6 +163,7 @@ def cut(
     refined: list[tuple[isl.Set, list[Term]]] = []
     rest = footprint
     for cell, present in cells:
+        check_time()
         inside, outside = cell.intersect(footprint), cell.subtract(footprint)
         rest = rest.subtract(cell)
         refined += [(inside.coalesce(), [*present, term])] if not inside.is_empty() else []
