@@ -45,14 +45,6 @@ def two_matrices_in_one(
     return attend(Q @ A, K @ B, V), attend(Q @ (A @ B.T), K, V)
 
 
-@refutation
-def two_matrices_exchanged(
-    Q: Queries, K: Keys, V: Values, A: Float[Array, "d r"], B: Float[Array, "d r"]
-) -> tuple[Array, Array]:
-    """The other way round, B Aᵀ, they are not"""
-    return attend(Q @ A, K @ B, V), attend(Q @ (B @ A.T), K, V)
-
-
 @theorem
 def scale_in_the_keys(Q: Queries, K: Keys, V: Values) -> tuple[Array, Array]:
     """Attention: its scale goes from the queries to the keys"""
@@ -69,12 +61,6 @@ def scale_in_the_values(Q: Queries, K: Keys, V: Values) -> tuple[Array, Array]:
 def keys_reversed(Q: Queries, K: Keys, V: Values) -> tuple[Array, Array]:
     """Attention does not see the order of keys and values"""
     return attend(Q, jnp.flip(K, 0), jnp.flip(V, 0)), attend(Q, K, V)
-
-
-@refutation
-def keys_reversed_alone(Q: Queries, K: Keys, V: Values) -> tuple[Array, Array]:
-    """Of the keys alone it does"""
-    return attend(Q, jnp.flip(K, 0), V), attend(Q, K, V)
 
 
 @theorem
