@@ -21,7 +21,7 @@ from jaxiom.trace import Traced, work
 
 POINTS = 3
 TOLERANCE = 1e-3
-"""What floats may lose of an expression in sizes and small inputs: a hundred thousand roundings."""
+"""What floats may lose of an expression in sizes and small inputs: some ten thousand roundings of float32."""
 MOST_WORK = 400_000
 """Multiply-adds of one exact evaluation."""
 

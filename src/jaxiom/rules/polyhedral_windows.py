@@ -1,6 +1,6 @@
 """The polyhedral rules of sums, maxima and minima over windows."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from jaxiom.interpret import Rule, Step
@@ -53,23 +53,8 @@ class Windows:
         return found
 
 
-def reduce_window_sum(
-    on: Frame,
-    step: Step,
-    x: Form,
-    *,
-    window_dimensions: Sequence[Any],
-    window_strides: Sequence[int],
-    padding: Sequence[tuple[Any, Any]],
-    base_dilation: Sequence[int],
-    window_dilation: Sequence[int],
-) -> Form:
-    windows = Windows(on, step, x, window_dimensions, window_strides, padding, base_dilation, window_dilation)
-    return join(on.world, windows.axes, [x], lambda g: windows.link(*g), extra=len(windows.sizes))
-
-
-def extreme_of_windows(largest: bool) -> Rule:
-    """The largest or smallest value in each window; what is padded does not count."""
+def windowed(meaning: Callable[[Windows], Form]) -> Rule:
+    """A rule of what is done with the entries of each window."""
 
     def rule(
         on: Frame,
@@ -82,9 +67,23 @@ def extreme_of_windows(largest: bool) -> Rule:
         base_dilation: Sequence[int],
         window_dilation: Sequence[int],
     ) -> Form:
+        return meaning(Windows(on, step, x, window_dimensions, window_strides, padding, base_dilation, window_dilation))
+
+    return rule
+
+
+def total(windows: Windows) -> Form:
+    """What is padded is zero."""
+    return join(windows.on.world, windows.axes, [windows.x], lambda g: windows.link(*g), extra=len(windows.sizes))
+
+
+def extreme(largest: bool) -> Callable[[Windows], Form]:
+    """The largest or smallest value; what is padded does not count."""
+
+    def meaning(windows: Windows) -> Form:
+        on, step, x = windows.on, windows.step, windows.x
         if kind_of(step.ins[0].dtype) != "real":
             raise step.refuse("of tensors of integers it has no rule")
-        windows = Windows(on, step, x, window_dimensions, window_strides, padding, base_dilation, window_dilation)
         alone = [on.world.is_one(size) for size in windows.sizes]
         over = [(on.affine(size),) for size, one in zip(windows.sizes, alone, strict=True) if not one]
         axes = [*windows.axes, *over]
@@ -98,7 +97,8 @@ def extreme_of_windows(largest: bool) -> Rule:
         seen = join(on.world, axes, [x], link)
         return signed(largest, lambda form: maximum(on, step, [form, inside], len(over)), seen)
 
-    return rule
+    return meaning
 
 
-reduce_window_max, reduce_window_min = extreme_of_windows(True), extreme_of_windows(False)
+reduce_window_sum = windowed(total)
+reduce_window_max, reduce_window_min = windowed(extreme(True)), windowed(extreme(False))
