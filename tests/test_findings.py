@@ -1,5 +1,6 @@
 """FINDINGS.md: each finding is a theorem, and shows on the JAX at hand or is skipped."""
 
+import json
 import runpy
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import pytest
 
 from jaxiom.claims import Claim
 from jaxiom.discovery import discover
+from jaxiom.errors import BadInput
 from jaxiom.exact import evaluate
 from jaxiom.measuring import measure
 
@@ -34,6 +36,25 @@ def test_a_finding_is_measured_as_one(claim: Claim) -> None:
     assert measured.left is not None
     assert measured.bound is not None
     assert measured.left.max > 1e3 * measured.bound.max
+
+
+def test_a_result_that_ought_to_be_finite_is_a_finding() -> None:
+    """Where the padding's zeros belong, the program reads what overflows in the product with the kernel."""
+    claim = next(c for c in CLAIMS if c.name == "convolution_that_crops_itself")
+    image = np.ones((1, 15, 6, 8), np.float32)
+    image[0, 1:, 0, 0] = 3e38
+    inputs = {"x": image, "K": 10 * np.eye(8, dtype=np.float32)[None, None]}
+    compiled = jax.jit(claim.lhs)(*inputs.values())
+    if not np.isinf(compiled).any():
+        pytest.skip(f"does not show with JAX {jax.__version__} on {jax.default_backend()}")
+    measured = measure(claim, inputs=inputs)
+    assert measured.verdict == "finding"
+    assert measured.blamed == ("lhs",)
+    assert measured.left.max == np.inf
+    assert "no finite number, and the function's value is one; held against float64, it is the lhs" in str(measured)
+    json.dumps(measured.to_json(), allow_nan=False)
+    with pytest.raises(BadInput, match="lhs: the result is not finite in float32"):
+        measure(claim, inputs=inputs, bound=False)
 
 
 @each

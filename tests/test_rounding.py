@@ -10,7 +10,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from jax import Array, lax
@@ -18,6 +18,7 @@ from jax import Array, lax
 from jaxiom.errors import BadInput, Unsupported
 from jaxiom.interpret import interpret
 from jaxiom.rules.arithmetic import DTYPES, arithmetic, subnormal, up
+from jaxiom.rules.arrays import uncropped
 from jaxiom.rules.bounded import Bounded, Machine
 from jaxiom.rules.explicit import EXPLICIT
 from jaxiom.rules.explicit_entries import literal
@@ -60,6 +61,10 @@ PROGRAMS: dict[str, tuple[Callable[..., Any], list[tuple[int, ...]]]] = {
         [(1, 4, 3, 2), (2, 2, 1, 2)],
     ),
     "transposed conv": (lambda x, w: conv(x, w, ((1, 0), (0, 2)), lhs_dilation=(2, 3)), [(1, 2, 2, 1), (2, 2, 1, 2)]),
+    "cropped conv": (
+        lambda x, w: conv(x, w, ((-1, -1), (0, -2)), lhs_dilation=(2, 1)),
+        [(1, 3, 4, 1), (2, 1, 1, 2)],
+    ),
     "centred": (lambda w: w - w.mean(axis=0, keepdims=True), [(4, 2)]),
     "sum": (lambda x: x.sum(), [(7,)]),
     "cumsum": (lambda x: jnp.cumsum(x, 1) + jnp.cumsum(x[::-1], 0), [(2, 4)]),
@@ -407,3 +412,20 @@ def test_bounds_are_rounded_up(terms: list[float]):
 def test_subnormals_are_told_by_their_bits():
     x = np.array([0, -0.0, 2.0**-149, -(2.0**-127), 2.0**-126, 1, -3e38], np.float32)
     assert jax.jit(subnormal)(x).tolist() == [False, False, True, True, False, False, False]
+
+
+@given(st.integers(0, 4), st.tuples(st.integers(-7, 3), st.integers(-7, 3)), st.integers(1, 3))
+def test_a_cropped_axis_is_its_part_with_a_padding(image: int, pads: tuple[int, int], dilation: int):
+    def laid_out(x: np.ndarray, low: int, high: int) -> np.ndarray:
+        """Dilated, padded, then cropped."""
+        dilated = np.zeros((len(x) - 1) * dilation + 1 if len(x) else 0)
+        dilated[::dilation] = x
+        padded = np.pad(dilated, (max(low, 0), max(high, 0)))
+        return padded[max(-low, 0) : len(padded) - max(-high, 0)]
+
+    x = np.arange(1.0, image + 1)
+    places = (image - 1) * dilation + 1 if image else 0
+    assume(places + sum(pads) >= 0)
+    start, stop, rest = uncropped(image, pads, dilation)
+    assert min(rest) >= 0
+    assert laid_out(x, *pads).tolist() == laid_out(x[start:stop], *rest).tolist()

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import jax.numpy as jnp
 import numpy as np
 import pytest
 from jax import Array
@@ -87,6 +88,9 @@ def test_other_bad_calls():
         BadInput, match="lhs: the result is not finite in float16; give smaller inputs or a wider dtype"
     ):
         measure(lambda x: (x + 300) ** 2, lambda x: x, x="n", at={"n": 3}, dtype="float16", verdict=NO_PROOF)
+    for undefined in (lambda x: jnp.log(-x * x), lambda x: (x - x) / (x - x)):
+        with pytest.raises(BadInput, match=r"rhs: the result has entries that are no number \(NaN\) in float32"):
+            measure(lambda x: x, undefined, x="n", at={"n": 3}, verdict=NO_PROOF)
     # y y and z agree but for a rounding error: nothing bounds 1 / (y y - z).
     near = {"y": 1 + 2.0**-12, "z": 1 + 2.0**-11 - 2.0**-23}
     with pytest.raises(BadInput, match="the rounding bound of lhs overflows"):

@@ -4,7 +4,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxiom.tallies import BINS, Histogram, Tally, counted, reduced, tally, ulps
+from jaxiom.found import Found
+from jaxiom.tallies import BINS, Histogram, Tally, counted, difference, finite_part, reduced, tally, ulps
 
 
 def test_tallies_add_up_over_batches():
@@ -36,3 +37,17 @@ def test_bins_are_counted_alike_on_the_device_and_on_the_host():
     host.add(bins)
     device.join(counted(jnp.asarray(bins)))
     assert np.array_equal(host.counts, device.counts)
+
+
+def test_what_is_no_finite_number_is_infinitely_far_off():
+    left = jnp.array([[[1.0], [np.nan], [-np.inf], [2.0]]])
+    right = jnp.array([[[0.5], [1.0], [-np.inf], [np.nan]]])
+    gap = difference(left, right)
+    assert gap.ravel().tolist() == [0.5, np.inf, np.inf, np.inf]
+    assert finite_part(left).ravel().tolist() == [1, 0, 0, 2]
+    found = Found()
+    found.take([left], [{"drift": reduced(gap), "ulps": ulps(gap, left, right, "float32")}])
+    assert found.tallies["drift"] == Tally(4, np.inf, np.inf)
+    assert found.tallies["drift"].over(Tally(4, 1.0, 4.0)).relative == np.inf
+    assert found.maps["drift"][0].tolist() == [0, np.inf, np.inf, np.inf]
+    assert found.histogram.quantiles([1.0]) == {1.0: np.inf}

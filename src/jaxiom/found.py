@@ -56,8 +56,8 @@ class Found:
                 else:
                     self.count(name, x, leaf.size)
                     if leaf.ndim > 2 and name in MAPPED:
-                        squares = fetch(x[1]).astype(np.float64).sum(0) * float(x[0]) ** 2
-                        self.add_map(name, at, squares)
+                        squares = fetch(x[1]).astype(np.float64).sum(0)
+                        self.add_map(name, at, np.multiply(squares, float(x[0]) ** 2, where=squares > 0, out=squares))
 
     def add_map(self, name: str, leaf: int, squares: np.ndarray) -> None:
         kept = self.maps.setdefault(name, {})

@@ -25,8 +25,8 @@ class Measurement:
         exact_check: the same in full.
         closed_form: "equal", "different" or "not applicable": whether the closed form is exactly lhs - rhs here.
         drift: lhs - rhs. predicted: the closed form of it on the same inputs; None where there is none. left: drift
-            minus prediction. bound: what rounding can explain of `left`; expected: what it is likely to leave. Each
-            has `.max`, `.rms`, `.relative`.
+            minus prediction; infinite where a side is no finite number and ought to be one. bound: what rounding can
+            explain of `left`; expected: what it is likely to leave. Each has `.max`, `.rms`, `.relative`.
         tightness: the largest of |left| / bound over all entries.
         beyond: how many of `entries` exceed the bound; worst: the output and index that exceeds it most.
         ulps: quantile -> units in the last place of |lhs - rhs|.
@@ -77,7 +77,7 @@ class Measurement:
     @property
     def looseness(self) -> str:
         """How far the bound is above what was measured, in words: it is a guarantee, for every order of summation."""
-        if self.bound is None or not self.left.rms:
+        if self.bound is None or not self.left.rms or math.isinf(self.left.rms):
             return ""
         return f" ({self.bound.rms / self.left.rms:.3g} times what is left)"
 
@@ -111,7 +111,7 @@ class Measurement:
             "closed_form": self.closed_form,
             "failure_probability": self.failure_probability,
             **{name: None if value is None else finite(value.record()) for name, value in statistics.items()},
-            "tightness": self.tightness,
+            **finite({"tightness": self.tightness}),
             "beyond": self.beyond,
             "entries": self.entries,
             "worst": None if self.worst is None else {"leaf": self.worst[0], "index": list(self.worst[1])},
@@ -126,7 +126,7 @@ class Measurement:
             "rounding": self.rounding,
             "batches": None if self.batches is None else dict([self.batches]),
             "memory": dict(self.memory),
-            "maps": {name: values.tolist() for name, values in self.maps.items()},
+            "maps": {name: np.where(np.isfinite(a), a, np.array(None)).tolist() for name, a in self.maps.items()},
             "notes": list(self.notes),
         }
 
@@ -177,9 +177,12 @@ def finding_sentence(m: Measurement) -> str:
             "Nothing proves the two functions equal: they may differ; else a fast algorithm (TF32, Winograd) or a "
             "wrong rewrite by the compiler is why"
         )
+    most = f"the largest difference left is {m.left.max:.1e}, up to {m.tightness:.1e} times the bound"
+    if math.isinf(m.left.max):
+        most = "the result there is no finite number, and the function's value is one"
     return (
-        f"finding: {m.beyond} of {m.entries} entries differ by more than {why} can explain{where}: the largest "
-        f"difference left is {m.left.max:.1e}, up to {m.tightness:.1e} times the bound; {side}. {causes}"
+        f"finding: {m.beyond} of {m.entries} entries differ by more than {why} can explain{where}: {most}; {side}. "
+        f"{causes}"
     )
 
 

@@ -28,7 +28,7 @@ from jaxiom.rules.rounding import rounding_table
 from jaxiom.sharding import place
 from jaxiom.signature import Signature
 from jaxiom.sizes import Shape
-from jaxiom.tallies import Tally, counted, fetch, reduced, tally, ulps
+from jaxiom.tallies import Tally, counted, difference, fetch, finite_part, reduced, tally, ulps
 from jaxiom.trace import Traced, make_jaxpr, open_scope
 
 Arrays = Mapping[str, Any]
@@ -157,8 +157,8 @@ class Pass:
         found = []
         for at, (left, right) in enumerate(zip(lhs, rhs, strict=True)):
             left, right = left.astype(self.wide), right.astype(self.wide)
-            drift = left - right
-            parts = {"drift": drift, "rhs": right}
+            drift = difference(left, right)
+            parts = {"drift": drift, "rhs": finite_part(right)}
             if predicted is not None:
                 parts |= {"predicted": predicted[at], "left": drift - predicted[at]}
             reductions: dict[str, Any] = {name: reduced(part) for name, part in parts.items()}
@@ -183,11 +183,12 @@ class Pass:
         u, tiny = UNIT[self.wide.name], float(np.finfo(self.wide).tiny)
         found = []
         for at, (left, right) in enumerate(zip(lhs, rhs, strict=True)):
-            drift = left.astype(self.wide) - right.astype(self.wide)
+            drift = difference(left.astype(self.wide), right.astype(self.wide))
             bound = bounds["lhs"][at] + bounds["rhs"][at]
-            drawn = {"drift": (drift, up(bound + 2 * u * jnp.abs(drift), 8, 8 * tiny))}
+            size = jnp.abs(finite_part(drift))
+            drawn = {"drift": (drift, up(bound + 2 * u * size, 8, 8 * tiny))}
             if predicted is not None:
-                size = jnp.abs(drift) + jnp.abs(predicted[at])
+                size = size + jnp.abs(predicted[at])
                 allowed = up(bound + bounds["predicted"][at] + 4 * u * size, 8, 16 * tiny)
                 drawn["left"] = (drift - predicted[at], allowed)
             found.append({name: exceeds(x, allowed) for name, (x, allowed) in drawn.items()})
@@ -221,8 +222,8 @@ class Pass:
         found, arrays = Found(), self.place(given)
         lhs = self.timed(found, "lhs", self.side(0), arrays)
         rhs = self.timed(found, "rhs", self.side(1), arrays)
-        for side, leaves in (("lhs", lhs), ("rhs", rhs)):
-            require_finite(side, leaves, self.dtype)
+        for at, leaves in enumerate((lhs, rhs)):
+            self.require_finite(at, leaves, arrays, bound)
         parts, predicted = self.timed(found, "drift", self.compare, lhs, rhs, arrays)
         found.take(lhs, parts)
         wanted = {"bound": bound, "eager": eager, "expected": expected}
@@ -230,6 +231,32 @@ class Pass:
             results = [None if r is None else [x[start:stop] if stop else x for x in r] for r in (lhs, rhs, predicted)]
             found.join(run.scrutinize(rows, *results, **wanted), start)
         return found
+
+    def require_finite(self, at: int, leaves: Leaves, arrays: Arrays, bound: bool) -> None:
+        """Raise unless a side's result is finite, or certainly ought to be: then it is a finding, not bad input.
+
+        It ought to be where its value in float64 and its bound are finite and its dtype holds them. In float16 that
+        does not tell: a sum on the way may pass its small range, and its bound is computed in float32.
+        """
+        if all(bool(jnp.isfinite(leaf).all()) for leaf in leaves):
+            return
+        side = ("lhs", "rhs")[at]
+        if bound and self.dtype != "float16":
+            slack = self.program("bound", self.bounds, arrays)(arrays)[side]
+            most = float(jnp.finfo(self.dtype).max)
+            with np.errstate(invalid="ignore", over="ignore"):
+                held = [
+                    np.abs(value) + fetch(room).astype(np.float64) < most
+                    for value, room in zip(self.precise(at, arrays), slack, strict=True)
+                ]
+            if all((ought | np.isfinite(fetch(leaf))).all() for ought, leaf in zip(held, leaves, strict=True)):
+                return
+        if any(bool(jnp.isnan(leaf).any()) for leaf in leaves):
+            raise BadInput(
+                f"{side}: the result has entries that are no number (NaN) in {self.dtype}: an argument outside a "
+                "function's domain, a division of 0 by 0, or an overflow on the way; give other inputs (inputs=)"
+            )
+        raise BadInput(f"{side}: the result is not finite in {self.dtype}; give smaller inputs or a wider dtype")
 
     def scrutinize(
         self, arrays: Arrays, lhs: Any, rhs: Any, predicted: Any, *, bound: bool, eager: bool, expected: bool
@@ -317,16 +344,18 @@ class Pass:
         if self.dtype == "float64":
             return ()
         blamed = []
-        with jax.enable_x64(True), jax.default_device(jax.local_devices(backend="cpu")[0]):
-            precise = {name: jnp.asarray(fetch(given[name]).astype(np.float64)) for name in self.names}
-            for at, name in enumerate(("lhs", "rhs")):
-                with jax.disable_jit():  # op by op: a compiler may be what is wrong
-                    exact = self.side(at)(precise)
-                for x, y, b in zip(sides[at], exact, bounds[name], strict=True):
-                    off = np.abs(fetch(x).astype(np.float64) - np.asarray(y))
-                    if (off > 1.01 * fetch(b).astype(np.float64)).any() and name not in blamed:
-                        blamed.append(name)
+        for at, name in enumerate(("lhs", "rhs")):
+            for x, y, b in zip(sides[at], self.precise(at, given), bounds[name], strict=True):
+                off = np.abs(np.where(np.isfinite(fetch(x)), fetch(x), np.inf).astype(np.float64) - y)
+                if (off > 1.01 * fetch(b).astype(np.float64)).any() and name not in blamed:
+                    blamed.append(name)
         return tuple(blamed)
+
+    def precise(self, at: int, given: Arrays) -> list[np.ndarray]:
+        """A side in float64 on the CPU, op by op: a compiler may be what is wrong."""
+        with jax.enable_x64(True), jax.default_device(jax.local_devices(backend="cpu")[0]), jax.disable_jit():
+            arrays = {name: jnp.asarray(fetch(given[name]).astype(np.float64)) for name in self.names}
+            return [np.asarray(leaf) for leaf in self.side(at)(arrays)]
 
     def hold_against_eager(
         self, found: Found, arrays: Arrays, sides: Sequence[Leaves], bounds: Mapping[str, Leaves] | None
@@ -335,9 +364,9 @@ class Pass:
         beyond = []
         for at, name in enumerate(("lhs", "rhs")):
             for leaf, (x, y) in enumerate(zip(sides[at], self.side(at)(arrays), strict=True)):
-                difference = x.astype(self.wide) - y.astype(self.wide)
-                found.eager[name] = found.eager.get(name, Tally()) + tally(reduced(difference), x.size)
-                if bounds is not None and bool((jnp.abs(difference) > up(2 * bounds[name][leaf], 8)).any()):
+                gap = difference(x.astype(self.wide), y.astype(self.wide))
+                found.eager[name] = found.eager.get(name, Tally()) + tally(reduced(gap), x.size)
+                if bounds is not None and bool((jnp.abs(gap) > up(2 * bounds[name][leaf], 8)).any()):
                     beyond.append(name)
         found.eager_beyond = tuple(dict.fromkeys(beyond))
 
@@ -375,14 +404,3 @@ def no_bound(bounds: Mapping[str, Leaves]) -> BadInput:
         "the way is too large for its dtype, or so near a singularity (1/0, log 0) that nothing bounds it; "
         "scale the inputs, measure in float64 (dtype=, --dtype), or leave the bound out (bound=False, --no-bound)"
     )
-
-
-def require_finite(side: str, leaves: Leaves, dtype: str) -> None:
-    for leaf in leaves:
-        if bool(jnp.isnan(leaf).any()):
-            raise BadInput(
-                f"{side}: the result has entries that are no number (NaN) in {dtype}: an argument outside a function's "
-                "domain, a division of 0 by 0, or an overflow on the way; give other inputs (inputs=)"
-            )
-        if not bool(jnp.isfinite(leaf).all()):
-            raise BadInput(f"{side}: the result is not finite in {dtype}; give smaller inputs or a wider dtype")

@@ -102,18 +102,10 @@ class Sweep:
 
     def to_json(self) -> dict[str, Any]:
         """Everything, as `--json` writes it."""
-        points = [
-            {
-                "at": dict(p.at),
-                **p.measurement.to_json(),
-                "maps": {n: a.tolist() for n, a in p.measurement.maps.items()},
-            }
-            for p in self.points
-        ]
         return {
             "title": self.title,
             "axes": {name: list(values) for name, values in self.axes.items()},
-            "points": points,
+            "points": [{"at": dict(p.at), **p.measurement.to_json()} for p in self.points],
         }
 
     @property

@@ -12,6 +12,7 @@ from jax import Array, lax
 # A number of ulps is kept by its leading bits: float32's exponent and the first three bits of its mantissa.
 DROPPED = 20
 BINS = 2**11
+INFINITE = 0x7F800000 >> DROPPED
 QUANTILES = (0.5, 0.9, 0.99, 1.0)
 
 
@@ -61,11 +62,22 @@ class Tally:
 
 
 def reduced(x: Array) -> tuple[Array, Array]:
-    """On the device: max |x|, and the sums of squares of x / max |x| along the last axis."""
+    """On the device: max |x|, and the sums of squares of x / max |x| (for infinities 1) along the last axis."""
     top = jnp.max(jnp.abs(x), initial=0)
     scaled = jnp.where(top > 0, x / jnp.where(top > 0, top, 1), 0)
+    scaled = jnp.where(jnp.isinf(x), 1, scaled)
     squares = jnp.square(scaled)
     return top, squares.sum(-1) if x.ndim > 1 else squares
+
+
+def difference(left: Array, right: Array) -> Array:
+    """On the device: left - right, infinite where either is no finite number."""
+    return jnp.where(jnp.isfinite(left) & jnp.isfinite(right), left - right, jnp.inf)
+
+
+def finite_part(x: Array) -> Array:
+    """On the device: x, and 0 where it is no finite number."""
+    return jnp.where(jnp.isfinite(x), x, 0)
 
 
 def tally(x: Any, size: int) -> Tally:
@@ -133,6 +145,6 @@ class Histogram:
         found = {}
         for level in levels:
             at = int(np.searchsorted(total, math.ceil(level * total[-1]))) if total[-1] else 0
-            upper = np.array([(at + 1) << DROPPED], np.uint32).view(np.float32)
+            upper = np.array([min(at + 1, INFINITE) << DROPPED], np.uint32).view(np.float32)
             found[level] = 0.0 if at == 0 else float(upper[0])
         return found

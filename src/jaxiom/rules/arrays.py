@@ -190,15 +190,24 @@ def convolution(
     preferred_element_type: Any,
     out_sharding: Any,
 ) -> Contraction:
-    """conv_general_dilated: only the taps inside the image are terms, what falls on the padding is an exact zero."""
+    """conv_general_dilated: only the taps inside the image are terms, what falls on the padding is an exact zero.
+
+    A negative padding is cut from the image here: XLA's own on the CPU reads beyond the row (openxla/xla issue 48713),
+    and what is to judge a program must not be wrong with it.
+    """
     step.expect(out_sharding=(out_sharding, None))
+    spatial = dimension_numbers.lhs_spec[2:]
+    image = [step.ins[0].shape[axis] for axis in spatial]
+    cuts = [uncropped(*axis) for axis in zip(image, padding, lhs_dilation, strict=True)]
 
     def call(x: Array, w: Array, precision: Any, dtype: Any) -> Array:
+        for axis, (start, stop, _) in zip(spatial, cuts, strict=True):
+            x = lax.slice_in_dim(x, start, stop, axis=axis)
         return lax.conv_general_dilated(
             x,
             w,
             window_strides,
-            padding,
+            [pads for _, _, pads in cuts],
             lhs_dilation,
             rhs_dilation,
             dimension_numbers,
@@ -210,6 +219,21 @@ def convolution(
 
     terms = taps_inside(step, window_strides, padding, lhs_dilation, rhs_dilation, dimension_numbers)
     return Contraction(call, terms, precision, preferred_element_type)
+
+
+def uncropped(image: int, pads: tuple[int, int], dilation: int) -> tuple[int, int, tuple[int, int]]:
+    """Which part of an axis a convolution sees, from where to where, and the padding, not negative, around that part.
+
+    >>> uncropped(6, (-5, 1), 1)
+    (5, 6, (0, 1))
+    >>> uncropped(4, (-1, 2), 3)  # x 0 0 x 0 0 x 0 0 x without its first
+    (1, 4, (2, 2))
+    """
+    low, high = (-(min(int(pad), 0) // dilation) for pad in pads)
+    if low + high >= image:  # nothing of it is left: zeros, as many as there are places
+        dilated = (image - 1) * dilation + 1 if image else 0
+        return 0, 0, (dilated + int(pads[0]) + int(pads[1]), 0)
+    return low, image - high, (int(pads[0]) + low * dilation, int(pads[1]) + high * dilation)
 
 
 def taps_inside(step: Step, strides: Any, padding: Any, lhs_dilation: Any, rhs_dilation: Any, names: Any) -> np.ndarray:
