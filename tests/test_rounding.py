@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import replace
 from fractions import Fraction
-from functools import lru_cache
+from functools import lru_cache, reduce
 from typing import Any
 
 import jax
@@ -65,6 +65,18 @@ PROGRAMS: dict[str, tuple[Callable[..., Any], list[tuple[int, ...]]]] = {
         lambda x, w: conv(x, w, ((-1, -1), (0, -2)), lhs_dilation=(2, 1)),
         [(1, 3, 4, 1), (2, 1, 1, 2)],
     ),
+    # Long sums, whose values the bound can do without: added, moved, summed and contracted on.
+    "long, added": (lambda x, y, b: x @ y - (x[:, ::-1] @ y + b) + x[0, 0], [(2, 10), (10, 2), (2,)]),
+    "long, added to often": (lambda x, y, b: reduce(jnp.add, [b] * 40, x @ y), [(1, 16), (16, 1), (1,)]),
+    "long, cancelled": (lambda x, y, b: ((x @ y - b) + (b - x @ y)) @ b, [(2, 20), (20, 2), (2,)]),
+    "long, contracted": (lambda x, y, z: jnp.flip((x @ y).T) @ z, [(2, 18), (18, 2), (2, 2)]),
+    "long, contracted on the left": (lambda x, y, z: z @ (x @ (y / 3) * -1), [(2, 18), (18, 2), (2, 2)]),
+    "long, summed": (lambda x, y: jnp.concatenate([abs(x @ y), y[:1]]).sum(0), [(2, 34), (34, 2)]),
+    "long, filled": (
+        lambda x, y: (x @ y).at[jnp.array([0, 7])].get(mode="fill", fill_value=0) + 2 * y[:2],
+        [(2, 9), (9, 2)],
+    ),
+    "long conv": (lambda x, w, q: conv(x, w, ((3, 0), (1, 1))) @ q, [(1, 3, 3, 2), (3, 3, 2, 1), (1, 2)]),
     "centred": (lambda w: w - w.mean(axis=0, keepdims=True), [(4, 2)]),
     "sum": (lambda x: x.sum(), [(7,)]),
     "cumsum": (lambda x: jnp.cumsum(x, 1) + jnp.cumsum(x[::-1], 0), [(2, 4)]),
@@ -88,13 +100,14 @@ PROGRAMS: dict[str, tuple[Callable[..., Any], list[tuple[int, ...]]]] = {
 
 @lru_cache
 def compiled(name: str, dtype: str, platform: str = "cpu") -> tuple[Any, Any, Any]:
-    """A program's jaxpr, the program, and its value with the bound; the last two jitted."""
+    """A program's jaxpr, the program, and its value with the bound and what its size is at most; these two jitted."""
     function, shapes = PROGRAMS[name]
     closed = jax.make_jaxpr(function)(*(jax.ShapeDtypeStruct(s, dtype) for s in shapes))
     table = rounding_table(Machine(platform))
 
-    def bounded(*xs: Array) -> list[tuple[Array, Array]]:
-        return [(b.value, b.slack) for b in interpret(table, closed, [Bounded(x) for x in xs])]
+    def bounded(*xs: Array) -> list[tuple[Array, Array, Array]]:
+        found = interpret(table, closed, [Bounded(x) for x in xs])
+        return [(b.value, b.slack, b.reach if b.cap is None else b.cap) for b in found]
 
     return closed, jax.jit(function), jax.jit(bounded)
 
@@ -113,15 +126,17 @@ def hold(name: str, dtype: str, inputs: list[np.ndarray], *, eager: bool = False
     """Assert that every entry of every output is within its bound; return the largest error over bound."""
     closed, function, bounded = compiled(name, dtype)
     found = bounded(*inputs)
-    runs = [jax.tree.leaves(function(*inputs)), [value for value, _ in found]]
+    runs = [jax.tree.leaves(function(*inputs)), [value for value, _, _ in found]]
     runs += [jax.tree.leaves(PROGRAMS[name][0](*map(jnp.asarray, inputs)))] if eager else []
     largest = 0.0
     for values in runs:
-        for value, (_, bound), truth in zip(values, found, exact(closed, inputs), strict=True):
-            assert value.shape == bound.shape
-            for computed, allowed, true in zip(fractions(value), fractions(bound), truth, strict=True):
+        for value, (_, bound, cap), truth in zip(values, found, exact(closed, inputs), strict=True):
+            assert value.shape == bound.shape == cap.shape
+            entries = zip(fractions(value), fractions(bound), fractions(cap), truth, strict=True)
+            for computed, allowed, most, true in entries:
                 error = abs(computed - true)
                 assert error <= allowed, f"{name} {dtype}: off by {float(error)}, bound {float(allowed)}"
+                assert abs(computed) <= most, f"{name} {dtype}: {float(computed)}, at most {float(most)}"
                 largest = max(largest, float(error / allowed) if allowed else 0.0)
     return largest
 
@@ -152,6 +167,12 @@ def test_bound_holds_at_every_magnitude(name: str, dtype: str):
     with jax.enable_x64(dtype == "float64"):
         for at, (low, high) in enumerate(MAGNITUDES[dtype]):
             hold(name, dtype, wild(name, dtype, at, low, high), eager=at == 0 and dtype == "float32")
+
+
+def test_additions_to_a_capped_sum_count():
+    """The product is exact; each addition then loses 0.9, one after the other."""
+    inputs = [np.full((1, 16), 2.0**20), np.ones((16, 1)), np.full(1, 0.9)]
+    assert hold("long, added to often", "float32", [x.astype(np.float32) for x in inputs]) > 0.5
 
 
 ENTRIES = st.one_of(

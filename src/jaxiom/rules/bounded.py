@@ -10,6 +10,10 @@ ex|w| + |x|ew + 3 ex ew, and their sum is rounded by at most g (|x| + 2ex)(|w| +
 the absolute values. `error=None` is an exact zero, whose terms are left out. Bounds are computed in float32 or
 better and rounded up. An algorithm that is not direct (Winograd, FFT, TF32 where it was not asked for) is not covered:
 a difference above the bound is how it shows.
+
+A long sum of products is at most the error of it over g, and its error is many roundings of that: where few roundings
+follow, such a cap is as good as |x'|, and the value, as dear as the bound, need not be computed: XLA leaves out what
+nothing reads.
 """
 
 from dataclasses import dataclass, replace
@@ -23,13 +27,22 @@ from jaxiom.interpret import Step
 from jaxiom.rounding_probe import roundoff
 from jaxiom.rules.arithmetic import Arithmetic, arithmetic, up, wide, worst
 
+LITTLE = 8
+"""A bound may be raised by one part in so many for the sake of speed."""
+
 
 @dataclass(frozen=True, eq=False)
 class Bounded:
-    """A value and what its error is at most; None: exact. For a truth value: where it may be the other one."""
+    """A value and what its error is at most; None: exact. For a truth value: where it may be the other one.
+
+    `cap` is at least |x'| for every x' that the contract allows, where that is known from the error; the error is then
+    some `roundings` u of it (that says when it is worth while; no bound rests on it).
+    """
 
     value: Array
     error: Array | None = None
+    cap: Array | None = None
+    roundings: float = 0.0
 
     @property
     def inexact(self) -> bool:
@@ -51,6 +64,14 @@ class Bounded:
     def reach(self) -> Array:
         """What |x'| is at most, for every x' that the contract allows."""
         return self.size if self.error is None else self.size + 2 * self.error
+
+    def capped(self, roundings: float) -> bool:
+        """Whether so many roundings of the cap are little beside the error."""
+        return self.cap is not None and roundings * LITTLE <= self.roundings
+
+    def most(self, roundings: float) -> Array:
+        """What |x'| is at most, for every x' that the contract allows, to be used in so many roundings."""
+        return self.cap if self.cap is not None and self.capped(roundings) else self.reach
 
 
 @dataclass(frozen=True)

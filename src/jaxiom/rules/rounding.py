@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial, wraps
 from typing import Any
 
@@ -19,6 +20,9 @@ from jaxiom.rules import rounding_functions as functions
 from jaxiom.rules.arithmetic import UNIT, Arithmetic, up, wide
 from jaxiom.rules.bounded import CPU, Bounded, Machine, constant, full, rounded
 
+SMALL = 2.0**-6
+"""The largest relative error at which a sum of products is capped by its error."""
+
 
 def sum_errors(*operands: Bounded) -> Array | float:
     known = [o.error for o in operands if o.error is not None]
@@ -30,11 +34,18 @@ def add(machine: Machine, step: Step, left: Bounded, right: Bounded) -> Bounded:
     if not arrays.is_float(step.outs[0]):
         return Bounded(value)
     a = machine.at(step)
-    return full(value, rounded(value, sum_errors(left, right), a, 8 * a.eta))
+    capped = [o for o in (left, right) if o.capped(1)]
+    if not capped:
+        return full(value, rounded(value, sum_errors(left, right), a, 8 * a.eta))
+    cap = jnp.broadcast_to(left.most(1) + right.most(1), value.shape)
+    error = up(sum_errors(left, right) + a.u * cap, 4, 8 * a.eta)
+    return replace(
+        full(value, error), cap=up(cap * (1 + a.u), 4, 8 * a.eta), roundings=min(o.roundings for o in capped)
+    )
 
 
 def sub(machine: Machine, step: Step, left: Bounded, right: Bounded) -> Bounded:
-    return add(machine, step, left, Bounded(-right.value, right.error))
+    return add(machine, step, left, replace(right, value=-right.value))
 
 
 def mul(machine: Machine, step: Step, left: Bounded, right: Bounded, *, out_dtype: Any) -> Bounded:
@@ -100,7 +111,7 @@ def div(machine: Machine, step: Step, left: Bounded, right: Bounded) -> Bounded:
 
 def exact(function: Callable[[Array], Array]) -> Rule:
     """neg and abs: they change a bit, and nothing is rounded or flushed."""
-    return lambda machine, step, operand: Bounded(function(operand.value), operand.error)
+    return lambda machine, step, operand: replace(operand, value=function(operand.value))
 
 
 def contracted(contraction: Callable[..., arrays.Contraction]) -> Rule:
@@ -115,8 +126,9 @@ def contracted(contraction: Callable[..., arrays.Contraction]) -> Rule:
         a = machine.at(step, c.precision)
         error = contraction_error(c, x, w, a, wide(value.dtype))
         if a.u > a.u_acc:  # the accumulator is wider than the result
-            error = rounded(value, error, a, 2 * a.eta)
-        return Bounded(value, error)
+            return Bounded(value, rounded(value, error, a, 2 * a.eta))
+        found = Bounded(value, error)
+        return found if a.likely else with_cap(found, c, x.error is None and w.error is None, a)
 
     return rule
 
@@ -128,18 +140,36 @@ def contraction_error(c: arrays.Contraction, x: Bounded, w: Bounded, a: Arithmet
         return c.call(left.astype(dtype), right.astype(dtype), lax.Precision.HIGHEST, dtype)
 
     g = float(a.contraction(c.longest))
+    # What underflow takes grows with the largest |x'| and |w'|: told by arrays that a contraction takes anyway.
+    tops: tuple[tuple[Array, float], ...] = (x.reach, 1.0), (w.reach, 1.0)
     if a.likely:
         error = call(x.size, w.size) * np.asarray(a.growth(c.terms), dtype) + likely_error(call, x, w, a.u_in)
     elif x.error is None and w.error is None:
         error = call(x.size, w.size) * np.asarray(a.contraction(c.terms), dtype)
     elif w.error is None:
-        error = call((1 + 2 * g) * x.slack + g * x.size, w.size)
+        inexact = x.slack + g * x.most(g / a.u)
+        error, tops = call(inexact, w.size), ((inexact, 1 / g), (w.size, 1.0))
     elif x.error is None:
-        error = call(x.size, (1 + 2 * g) * w.slack + g * w.size)
+        inexact = w.slack + g * w.most(g / a.u)
+        error, tops = call(x.size, inexact), ((x.size, 1.0), (inexact, 1 / g))
     else:
-        error = call(x.reach, w.error + g * w.reach) + call(x.error, w.size + w.error)
-    top = 1 + jnp.max(x.reach, initial=0) + jnp.max(w.reach, initial=0)
-    return up(error, c.longest + 8, 16 * c.longest * (1 + 2 * g) * a.eta_acc * top)
+        sizes = w.size + w.error
+        error, tops = call(x.reach, w.error + g * w.reach) + call(x.error, sizes), ((x.reach, 1.0), (sizes, 2.0))
+    lost = a.eta_acc + sum((a.eta_acc * scale) * jnp.max(top, initial=0) for top, scale in tops)
+    return up(error, c.longest + 8, 16 * c.longest * (1 + 2 * g) * lost)
+
+
+def with_cap(found: Bounded, c: arrays.Contraction, entrywise: bool, a: Arithmetic) -> Bounded:
+    """|x'| is at most the sum of the terms' absolute values and its own roundings; the error is at least g of that sum.
+
+    `entrywise`: g of an entry's own number of terms. An entry without any is 0.
+    """
+    g = np.asarray(a.contraction(c.terms if entrywise else c.longest))
+    if not (g > 0).any() or g.max() > SMALL or found.error is None:
+        return found
+    over = np.divide(1 + 2 * g, g, out=np.zeros_like(g), where=g > 0)
+    cap = up(found.error * over.astype(found.error.dtype), 8)
+    return replace(found, cap=jnp.broadcast_to(cap, found.value.shape), roundings=float(g.max()) / a.u)
 
 
 def likely_error(call: Callable[[Array, Array], Array], x: Bounded, w: Bounded, u_in: float) -> Array | float:
@@ -168,7 +198,7 @@ def summed(summation: Callable[..., arrays.Summation]) -> Rule:
         floor = 16 * s.terms * (1 + g) * a.eta
         if a.likely:
             return Bounded(value, up(g * s.call(operand.size) + jnp.sqrt(s.call(jnp.square(operand.slack))), 8, floor))
-        each = g * operand.size if operand.error is None else (1 + 2 * g) * operand.error + g * operand.size
+        each = g * operand.size if operand.error is None else operand.error + g * operand.most(g / a.u)
         return Bounded(value, up(s.call(each), s.terms + 8, floor))
 
     return rule
@@ -211,7 +241,13 @@ def moved(move: arrays.Move) -> Rule:
         steer = [jnp.issubdtype(o.value.dtype, jnp.integer) for o in operands]
         slacks = [o.value if s else o.slack for o, s in zip(operands, steer, strict=True)]
         errors = move(step, *slacks, **parameters)
-        return tuple(map(Bounded, values, errors)) if isinstance(values, tuple) else Bounded(values, errors)
+        known = [o.roundings for o in operands if o.cap is not None]
+        if isinstance(values, tuple):
+            return tuple(map(Bounded, values, errors))
+        if not known:
+            return Bounded(values, errors)
+        tops = [o.value if s else o.reach if o.cap is None else o.cap for o, s in zip(operands, steer, strict=True)]
+        return Bounded(values, errors, move(step, *tops, **parameters), min(known))
 
     return rule
 
@@ -296,7 +332,7 @@ def rounded_literal(value: Any, aval: Any) -> Bounded:
 
 def check(step: Step, value: Bounded, aval: Any) -> None:
     """A rule's result has the shape that JAX inferred, and so has its bound."""
-    found = [jnp.shape(value.value)] + ([] if value.error is None else [jnp.shape(value.error)])
+    found = [jnp.shape(part) for part in (value.value, value.error, value.cap) if part is not None]
     if any(shape != tuple(aval.shape) for shape in found) or value.value.dtype != aval.dtype:
         raise InternalDisagreement(f"{step.primitive} at {step.line}: rounding gives {found}, JAX {aval}")
 
