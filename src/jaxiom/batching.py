@@ -247,14 +247,18 @@ class Job:
         """Bytes that the bare sides and the measurement need for a batch of so many."""
         if self.of(size).placement.mesh is not None:  # the compiler plans for one device
             return 0, 0
-        piece = self.of(eighth(size)) if self.sparing and size > 1 else None
-        return self.of(size).memory(self.wanted.bound, piece)
+        if self.cut is None or not self.sparing or size == 1:
+            return self.of(size).memory(self.wanted.bound)
+        return self.of(size).memory(self.wanted.bound, self.of(eighth(size)), self.cut.leaves)
 
     def pieces(self, size: int) -> Pieces:
         """How the bound is computed for a batch of so many."""
         cut = self.cut
         if cut is None or not self.sparing or size == 1:
             return None
+        counts = {eighth(size), size % eighth(size) or eighth(size)}
+        if any((self.of(count).prediction is None) != (self.of(size).prediction is None) for count in counts):
+            return None  # so few are among the sizes that the verdict leaves out
 
         def some(arrays: Mapping[str, Any]) -> Iterator[tuple[Pass, int, int, Mapping[str, Any]]]:
             for start in range(0, size, eighth(size)):

@@ -166,15 +166,24 @@ class Pass:
             found.append(reductions | ({"ulps": bins} if self.device.platform == "cpu" else {"counts": counted(bins)}))
         return found, predicted
 
-    def bounds(self, arrays: Arrays, likely: bool = False) -> dict[str, Leaves]:
-        """The rounding bound of each side, and of the prediction: the guaranteed one, or what is likely."""
-        machine = Machine(self.device.platform, self.device, likely)
-        table, inputs = rounding_table(machine), [Bounded(arrays[name]) for name in self.names]
-        found = {s: interpret(table, t.closed, inputs) for s, t in (("lhs", self.lhs), ("rhs", self.rhs))}
-        if self.prediction is not None:
-            widened = [Bounded(arrays[name].astype(self.wide)) for name in self.names]
-            found["predicted"] = interpret(rounding_table(machine, rationals=True), self.prediction, widened)
-        return {name: [b.slack.astype(self.wide) for b in leaves] for name, leaves in found.items()}
+    @property
+    def bounded(self) -> dict[str, Closed]:
+        """What has a rounding bound: each side, and the prediction."""
+        found = {"lhs": self.lhs.closed, "rhs": self.rhs.closed}
+        return found if self.prediction is None else found | {"predicted": self.prediction}
+
+    def bound_of(self, name: str, arrays: Arrays, likely: bool = False) -> Leaves:
+        """The rounding bound of a side or of the prediction: the guaranteed one, or what is likely."""
+        table = rounding_table(Machine(self.device.platform, self.device, likely), rationals=name == "predicted")
+        dtype = self.wide if name == "predicted" else self.dtype
+        inputs = [Bounded(arrays[input_name].astype(dtype)) for input_name in self.names]
+        return [b.slack.astype(self.wide) for b in interpret(table, self.bounded[name], inputs)]
+
+    def bounds(self, found: Found, arrays: Arrays) -> dict[str, Leaves]:
+        """All rounding bounds, one after the other: together they would need the memory of all."""
+        return {
+            name: self.timed(found, "bound", partial(self.bound_of, name), arrays, of=name) for name in self.bounded
+        }
 
     def judge(
         self, lhs: Leaves, rhs: Leaves, predicted: Leaves | None, bounds: Mapping[str, Leaves]
@@ -194,16 +203,18 @@ class Pass:
             found.append({name: exceeds(x, allowed) for name, (x, allowed) in drawn.items()})
         return found
 
-    def program(self, name: str, function: Callable[..., Any], *args: Any) -> Any:
-        """Compiled once for these shapes."""
-        key = (name, str(jax.tree.map(lambda a: (a.shape, str(a.dtype)), args)))
+    def program(self, name: str, function: Callable[..., Any], *args: Any, of: str = "") -> Any:
+        """Compiled once for these shapes. The two sides are compiled as the user would compile them."""
+        key = (name, of, str(jax.tree.map(lambda a: (a.shape, str(a.dtype)), args)))
         if key not in self.compiled:
-            self.compiled[key] = jax.jit(function).lower(*args).compile()
+            lowered = jax.jit(function).lower(*args)
+            thrifty = self.device.platform == "cpu" and name not in ("lhs", "rhs")
+            self.compiled[key] = compile_thriftily(lowered) if thrifty else lowered.compile()
         return self.compiled[key]
 
-    def timed(self, found: Found, name: str, function: Callable[..., Any], *args: Any) -> Any:
+    def timed(self, found: Found, name: str, function: Callable[..., Any], *args: Any, of: str = "") -> Any:
         """Compile, then run and time."""
-        program = self.program(name, function, *args)
+        program = self.program(name, function, *args, of=of)
         start = time.perf_counter()
         result = jax.block_until_ready(program(*args))
         found.seconds[name] = found.seconds.get(name, 0.0) + time.perf_counter() - start
@@ -227,9 +238,14 @@ class Pass:
         parts, predicted = self.timed(found, "drift", self.compare, lhs, rhs, arrays)
         found.take(lhs, parts)
         wanted = {"bound": bound, "eager": eager, "expected": expected}
-        for run, start, stop, rows in [(self, 0, None, arrays)] if pieces is None else pieces(arrays):
-            results = [None if r is None else [x[start:stop] if stop else x for x in r] for r in (lhs, rhs, predicted)]
-            found.join(run.scrutinize(rows, *results, **wanted), start)
+        if pieces is None:
+            found.join(self.scrutinize(arrays, lhs, rhs, predicted, **wanted))
+            return found
+        del parts, predicted  # their memory is needed
+        for run, start, stop, rows in pieces(arrays):
+            left, right = ([x[start:stop] for x in side] for side in (lhs, rhs))
+            predicted = None if run.prediction is None else run.program("predicted", run.predict, rows)(rows)
+            found.join(run.scrutinize(rows, left, right, predicted, **wanted), start)
         return found
 
     def require_finite(self, at: int, leaves: Leaves, arrays: Arrays, bound: bool) -> None:
@@ -242,7 +258,7 @@ class Pass:
             return
         side = ("lhs", "rhs")[at]
         if bound and self.dtype != "float16":
-            slack = self.program("bound", self.bounds, arrays)(arrays)[side]
+            slack = self.program("bound", partial(self.bound_of, side), arrays, of=side)(arrays)
             most = float(jnp.finfo(self.dtype).max)
             with np.errstate(invalid="ignore", over="ignore"):
                 held = [
@@ -264,7 +280,7 @@ class Pass:
         """What can be asked of results: bound, blame, what was to be expected, and op by op."""
         found, bounds = Found(), None
         if bound:
-            bounds = self.timed(found, "bound", self.bounds, arrays)
+            bounds = self.bounds(found, arrays)
             operands = (lhs, rhs, predicted, bounds)
             judged = self.program("judge", self.judge, *operands)(*operands)
             if not all(np.isfinite(float(part["bound"][0])) for parts in judged for part in parts.values()):
@@ -283,7 +299,7 @@ class Pass:
 
     def likely(self, arrays: Arrays) -> tuple[list[Any], list[Any]]:
         """What rounding is likely to make of the drift, and of what is left, reduced."""
-        bounds = self.bounds(arrays, likely=True)
+        bounds = {name: self.bound_of(name, arrays, likely=True) for name in self.bounded}
         sides = [jnp.hypot(a, b) for a, b in zip(bounds["lhs"], bounds["rhs"], strict=True)]
         rest = (
             [jnp.hypot(a, b) for a, b in zip(sides, bounds["predicted"], strict=True)]
@@ -292,38 +308,47 @@ class Pass:
         )
         return [reduced(x) for x in sides], [reduced(x) for x in rest]
 
-    def memory(self, bound: bool = True, piece: "Pass | None" = None) -> tuple[int, int]:
+    def memory(
+        self, bound: bool = True, piece: "Pass | None" = None, cut: frozenset[str] = frozenset()
+    ) -> tuple[int, int]:
         """Bytes that the bare two sides need, and that all of this does, as the compiler plans it; with `piece`, if the
-        bound is computed by that."""
-        arrays = {
-            n: jax.ShapeDtypeStruct(s, jnp.dtype(self.dtype)) for n, s in self.signature.shapes_at(self.sizes).items()
-        }
-        inputs = footprint(list(arrays.values()))
-        lhs, rhs = (jax.eval_shape(self.side(at), arrays) for at in range(2))
-        held = inputs + footprint(lhs) + footprint(rhs)
+        bound is computed by that, of rows of the inputs `cut`."""
+        arrays, lhs, rhs = self.planned()
+        held = footprint((arrays, lhs, rhs))
         bare = held + max(self.scratch("lhs", self.side(0), arrays), self.scratch("rhs", self.side(1), arrays))
         parts, predicted = jax.eval_shape(self.compare, lhs, rhs, arrays)
         need = max(bare, held + footprint((parts, predicted)) + self.scratch("drift", self.compare, lhs, rhs, arrays))
         if bound:
-            need = max(need, held + footprint(predicted) + (piece or self).bound_memory(copies=piece is not None))
+            copies = 0
+            if piece is not None:
+                rows, left, right = piece.planned()
+                copies = footprint(([rows[name] for name in cut], left, right))
+            need = max(need, held + copies + (piece or self).bound_memory())
         return bare, need
 
-    def bound_memory(self, copies: bool) -> int:
-        """Bytes that the bound and its judgement need beside inputs and results; with copies of these, if asked for."""
+    def planned(self) -> tuple[dict[str, Any], Any, Any]:
+        """The shapes of the inputs and of the sides' results."""
         shapes = self.signature.shapes_at(self.sizes)
         arrays = {name: jax.ShapeDtypeStruct(shapes[name], jnp.dtype(self.dtype)) for name in self.names}
         lhs, rhs = (jax.eval_shape(self.side(at), arrays) for at in range(2))
-        _, predicted = jax.eval_shape(self.compare, lhs, rhs, arrays)
-        bounds = jax.eval_shape(self.bounds, arrays)
-        scratch = (
-            self.scratch("bound", self.bounds, arrays),
-            self.scratch("judge", self.judge, lhs, rhs, predicted, bounds),
-        )
-        return footprint(bounds) + max(scratch) + (footprint((arrays, lhs, rhs, predicted)) if copies else 0)
+        return arrays, lhs, rhs
 
-    def scratch(self, name: str, function: Callable[..., Any], *args: Any) -> int:
+    def bound_memory(self) -> int:
+        """Bytes that the prediction, the bounds and the judgement need beside inputs and results."""
+        arrays, lhs, rhs = self.planned()
+        predicted = jax.eval_shape(self.predict, arrays)
+        bounds: dict[str, Any] = {}
+        held, need = footprint(predicted), 0
+        for name in self.bounded:
+            bound = partial(self.bound_of, name)
+            bounds[name] = jax.eval_shape(bound, arrays)
+            held += footprint(bounds[name])
+            need = max(need, held + self.scratch("bound", bound, arrays, of=name))
+        return max(need, held + self.scratch("judge", self.judge, lhs, rhs, predicted, bounds))
+
+    def scratch(self, name: str, function: Callable[..., Any], *args: Any, of: str = "") -> int:
         """Bytes that a program needs beside its operands and results."""
-        planned = self.program(name, function, *args).memory_analysis()
+        planned = self.program(name, function, *args, of=of).memory_analysis()
         return 0 if planned is None else int(planned.temp_size_in_bytes)
 
     def collect(self, found: Found, lhs: Leaves, judged: Sequence[Mapping[str, Any]]) -> None:
@@ -369,6 +394,16 @@ class Pass:
                 if bounds is not None and bool((jnp.abs(gap) > up(2 * bounds[name][leaf], 8)).any()):
                     beyond.append(name)
         found.eager_beyond = tuple(dict.fromkeys(beyond))
+
+
+def compile_thriftily(lowered: Any) -> Any:
+    """Compiled for the CPU with steps in an order that needs little memory, as far as this XLA can be told."""
+    try:
+        return lowered.compile(compiler_options={"xla_cpu_scheduler_type": "CPU_SCHEDULER_TYPE_MEMORY_OPTIMIZED"})
+    except RuntimeError as error:
+        if "compile option" not in str(error):
+            raise
+        return lowered.compile()
 
 
 def has_contraction(closed: Closed) -> bool:

@@ -161,16 +161,15 @@ def prepare(
 def programs(run: Pass, arrays: Mapping[str, Any]) -> dict[str, Callable[[], Any]]:
     """What is timed, each compiled already."""
 
-    def build(function: Callable[..., Any], *args: Any) -> Callable[[], Any]:
-        program = jax.jit(function).lower(*args).compile()
-        return lambda: program(*args)
+    def build(name: str, function: Callable[..., Any], *args: Any) -> Callable[[], Any]:
+        return partial(run.program(name, function, *args), *args)
 
-    lhs, rhs = build(run.side(0), arrays), build(run.side(1), arrays)
+    lhs, rhs = build("lhs", run.side(0), arrays), build("rhs", run.side(1), arrays)
     outputs = lhs(), rhs()
-    compare = build(run.compare, *outputs, arrays)
+    compare = build("drift", run.compare, *outputs, arrays)
     _, predicted = compare()
-    bounds = build(run.bounds, arrays)
-    judge = build(run.judge, *outputs, predicted, bounds())
+    bounds = partial(run.bounds, Found(), arrays)
+    judge = build("judge", run.judge, *outputs, predicted, bounds())
 
     def drift() -> Any:
         """Drift, prediction and their statistics, brought to the host."""
@@ -180,7 +179,7 @@ def programs(run: Pass, arrays: Mapping[str, Any]) -> dict[str, Callable[[], Any
 
     rows, depth = output_rows(run.sizes, outputs[0][0].shape), math.prod(arrays["W"].shape[:3])
     patches = jnp.ones((rows, depth), run.dtype)
-    product = build(jnp.matmul, patches, arrays["W"].reshape(depth, -1))
+    product = build("product", jnp.matmul, patches, arrays["W"].reshape(depth, -1))
     return {"lhs": lhs, "rhs": rhs, "drift": drift, "bounds": bounds, "judge": judge, "product": product}
 
 
