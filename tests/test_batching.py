@@ -1,6 +1,7 @@
 """Batches: where a claim may be cut, that nothing changes by it, memory, interruptions."""
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -10,12 +11,13 @@ import numpy as np
 import pytest
 from jax import Array, lax
 
-from jaxiom import batching
-from jaxiom.batching import find_cut
+from jaxiom import batching, speed
+from jaxiom.batching import Cut, Job, Source, Wanted, find_cut
 from jaxiom.claims import refutation, theorem
+from jaxiom.decide import decide
 from jaxiom.errors import BadInput, Unsupported
 from jaxiom.found import Found
-from jaxiom.measuring import measure
+from jaxiom.measuring import closed_form, measure
 from jaxiom.passes import Pass
 from jaxiom.samples import random_inputs
 from jaxiom.signature import read_signature
@@ -131,6 +133,23 @@ def test_memory_decides_the_batch():
     assert measure(centring, memory="1GiB", verdict=verdict, exact=False).batches is None
     with pytest.raises(BadInput, match="even one entry a batch needs"):
         measure(centring, memory="1kB", verdict=verdict)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("images", [8, 32])
+@pytest.mark.parametrize("padding", speed.PADDINGS)
+def test_measuring_a_layer_needs_little_more_than_its_sides(padding: str, images: int) -> None:
+    """With memory=, at most 1.3 times what the bare two sides need, also where filters weigh more than images."""
+    layer = speed.prepare(speed.sides(padding), speed.LAYER | {"n": images}, "float32", padding)
+    verdict = decide(*layer.functions, layer.signature)
+
+    def make(sizes: Mapping[str, int]) -> Pass:
+        form = closed_form(verdict, sizes)
+        return Pass(*layer.functions, layer.signature, sizes, "float32", layer.device, form)
+
+    cut = Cut("n", frozenset("X"))
+    bare, needed = Job(make, layer.sizes, Wanted(), Source(0, {}), cut, images, sparing=True).memory(images)
+    assert bare < needed < 1.3 * bare
 
 
 def test_what_does_not_fit_says_what_would(monkeypatch: pytest.MonkeyPatch):

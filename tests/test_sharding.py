@@ -126,6 +126,12 @@ for name, (lhs, right, shapes, sizes) in claims.items():
         found[f"{name} {count}"] = {"exact": exact, "figures": figures, "device": m.device}
 run = Pass(claims["equal"][0], rhs, read_signature([rhs], layer), at, "float32", tuple(jax.devices()))
 arrays = run.place(random_inputs(run.signature, at, "float32", 0))
+lhs, right, shapes, _ = claims["different"]
+batched = [
+    jaxiom.measure(lhs, right, at=at | {"n": 10}, devices=jax.devices()[:4], memory=memory, exact=False, **shapes)
+    for memory in (None, 4000)
+]
+found["memory"] = [[m.batches, m.device, m.memory["measured"], m.verdict, m.drift.max, m.bound.max] for m in batched]
 found["pieces"] = {name: [x.sharding.shard_shape(x.shape), len(x.sharding.device_set)] for name, x in arrays.items()}
 found["outputs"] = [jax.jit(run.side(i))(arrays)[0].sharding.shard_shape((4, 3, 2, 6)) for i in (0, 1)]
 print(json.dumps(found))
@@ -157,6 +163,13 @@ def test_many_devices_change_nothing_but_rounding() -> None:
     assert found["one entry 3"]["exact"][2] == [5, 4]
     assert found["one entry 3"]["device"] == "3 devices (k in 3)"
     assert found["equal 8"]["device"] == "8 devices (n in 4, k in 2)"
+    (whole, _, need, *figures), (batches, device, fits, *same) = found["memory"]
+    assert whole is None
+    assert fits <= 4000 < need
+    assert batches in (["n", 4], ["n", 8])
+    assert device == "4 devices (n in 4)"
+    assert same[0] == figures[0]
+    assert same[1:] == pytest.approx(figures[1:], rel=1e-3)
     assert found["pieces"] == {"X": [[1, 5, 3, 3], 8], "W": [[3, 2, 3, 4], 8], "Q": [[4, 3], 8]}
     assert found["outputs"] == [[1, 3, 2, 3], [1, 3, 2, 3]]
 
@@ -172,7 +185,11 @@ def test_the_shell_counts_devices(tmp_path: Path) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "exact", "options"),
-    [("projecting", "equal", ["--eager"]), ("centring", "different", ["--batch", "2"])],
+    [
+        ("projecting", "equal", ["--eager"]),
+        ("centring", "different", ["--batch", "2"]),
+        ("centring", "different", ["--memory", "4000"]),
+    ],
 )
 def test_two_hosts_find_what_one_does(tmp_path: Path, name: str, exact: str, options: list[str]) -> None:
     (tmp_path / "claims.py").write_text(CLAIM)

@@ -244,9 +244,7 @@ class Job:
         return self.of(self.size)
 
     def memory(self, size: int) -> tuple[int, int]:
-        """Bytes that the bare sides and the measurement need for a batch of so many."""
-        if self.of(size).placement.mesh is not None:  # the compiler plans for one device
-            return 0, 0
+        """Bytes that the bare sides and the measurement need on a device for a batch of so many."""
         if self.cut is None or not self.sparing or size == 1:
             return self.of(size).memory(self.wanted.bound)
         return self.of(size).memory(self.wanted.bound, self.of(eighth(size)), self.cut.leaves)
@@ -336,8 +334,6 @@ def cut_job(
         refuse_too_large(job, lhs, rhs)
         return
     limit = None if memory is None else read_memory(memory)
-    if limit is not None and job.run.placement.mesh is not None:
-        raise Unsupported("memory=: with several devices jaxiom does not know what fits; give batch= instead")
     if limit is not None and job.run.memory(bound)[1] <= limit:
         return
     cut = find_cut(lhs, rhs, job.run.signature)
@@ -347,8 +343,10 @@ def cut_job(
     if batch is not None:
         job.size = min(batch, total)
     elif limit is not None:
-        job.sparing = True
-        job.size = largest_batch(lambda n: job.memory(n)[1], total, limit)
+        devices = len(whole.placement.devices)
+        job.sparing = devices == 1  # rows of what lies on several devices would have to be moved between them
+        each = devices if devices <= total and job.memory(devices)[1] <= limit else 1
+        job.size = each * largest_batch(lambda n: job.memory(each * n)[1], total // each, limit)
 
 
 def refuse_too_large(job: Job, lhs: Callable[..., Any], rhs: Callable[..., Any]) -> None:

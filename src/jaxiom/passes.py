@@ -311,40 +311,49 @@ class Pass:
     def memory(
         self, bound: bool = True, piece: "Pass | None" = None, cut: frozenset[str] = frozenset()
     ) -> tuple[int, int]:
-        """Bytes that the bare two sides need, and that all of this does, as the compiler plans it; with `piece`, if the
-        bound is computed by that, of rows of the inputs `cut`."""
+        """Bytes that the bare two sides need on a device, and that all of this does, as the compiler plans it; with
+        `piece`, if the bound is computed by that, of rows of the inputs `cut`."""
         arrays, lhs, rhs = self.planned()
         held = footprint((arrays, lhs, rhs))
         bare = held + max(self.scratch("lhs", self.side(0), arrays), self.scratch("rhs", self.side(1), arrays))
-        parts, predicted = jax.eval_shape(self.compare, lhs, rhs, arrays)
-        need = max(bare, held + footprint((parts, predicted)) + self.scratch("drift", self.compare, lhs, rhs, arrays))
-        if bound:
-            copies = 0
-            if piece is not None:
-                rows, left, right = piece.planned()
-                copies = footprint(([rows[name] for name in cut], left, right))
-            need = max(need, held + copies + (piece or self).bound_memory())
+        comparison = "drift", self.compare, lhs, rhs, arrays
+        parts, predicted = self.results(*comparison)
+        need = max(bare, held + footprint((parts, predicted)) + self.scratch(*comparison))
+        if bound and piece is None:
+            need = max(need, held + self.bound_memory(predicted))
+        elif bound and piece is not None:
+            rows, left, right = piece.planned()
+            copies = footprint(([rows[name] for name in cut], left, right))
+            predicted = None if piece.prediction is None else piece.results("predicted", piece.predict, rows)
+            need = max(need, held + copies + piece.bound_memory(predicted))
         return bare, need
 
     def planned(self) -> tuple[dict[str, Any], Any, Any]:
         """The shapes of the inputs and of the sides' results."""
         shapes = self.signature.shapes_at(self.sizes)
-        arrays = {name: jax.ShapeDtypeStruct(shapes[name], jnp.dtype(self.dtype)) for name in self.names}
-        lhs, rhs = (jax.eval_shape(self.side(at), arrays) for at in range(2))
+        arrays = {name: self.placement.planned(name, shapes[name], jnp.dtype(self.dtype)) for name in self.names}
+        lhs, rhs = (self.results(name, self.side(at), arrays) for at, name in enumerate(("lhs", "rhs")))
         return arrays, lhs, rhs
 
-    def bound_memory(self) -> int:
-        """Bytes that the prediction, the bounds and the judgement need beside inputs and results."""
+    def bound_memory(self, predicted: Any) -> int:
+        """Bytes that a prediction, the bounds and their judgement need beside inputs and results."""
         arrays, lhs, rhs = self.planned()
-        predicted = jax.eval_shape(self.predict, arrays)
         bounds: dict[str, Any] = {}
         held, need = footprint(predicted), 0
         for name in self.bounded:
             bound = partial(self.bound_of, name)
-            bounds[name] = jax.eval_shape(bound, arrays)
+            bounds[name] = self.results("bound", bound, arrays, of=name)
             held += footprint(bounds[name])
             need = max(need, held + self.scratch("bound", bound, arrays, of=name))
         return max(need, held + self.scratch("judge", self.judge, lhs, rhs, predicted, bounds))
+
+    def results(self, name: str, function: Callable[..., Any], *args: Any, of: str = "") -> Any:
+        """The shapes of a program's results, and on several devices where they lie."""
+        shapes = jax.eval_shape(function, *args)
+        if self.placement.mesh is None:
+            return shapes
+        where = self.program(name, function, *args, of=of).output_shardings
+        return jax.tree.map(lambda a, s: jax.ShapeDtypeStruct(a.shape, a.dtype, sharding=s), shapes, where)
 
     def scratch(self, name: str, function: Callable[..., Any], *args: Any, of: str = "") -> int:
         """Bytes that a program needs beside its operands and results."""
@@ -414,8 +423,12 @@ def has_contraction(closed: Closed) -> bool:
 
 
 def footprint(tree: Any) -> int:
-    """Bytes of all arrays in a tree."""
-    return sum(math.prod(a.shape) * np.dtype(a.dtype).itemsize for a in jax.tree.leaves(tree))
+    """Bytes of all arrays in a tree; of those that are planned to lie on several devices, on one of them."""
+
+    def here(a: Any) -> tuple[int, ...]:
+        return a.sharding.shard_shape(a.shape) if isinstance(a, jax.ShapeDtypeStruct) and a.sharding else a.shape
+
+    return sum(math.prod(here(a)) * np.dtype(a.dtype).itemsize for a in jax.tree.leaves(tree))
 
 
 def exceeds(x: Array, allowed: Array) -> dict[str, Any]:

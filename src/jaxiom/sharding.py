@@ -49,9 +49,18 @@ class Placement:
         """An input on its devices; every process has the whole of it on the host."""
         if self.mesh is None:
             return jax.device_put(array, self.devices[0])
-        sharding = NamedSharding(self.mesh, self.specs.get(name, PartitionSpec()))
         host = np.asarray(array)
-        return jax.make_array_from_callback(host.shape, sharding, lambda index: host[index])
+        return jax.make_array_from_callback(host.shape, self.sharding(self.mesh, name), lambda index: host[index])
+
+    def sharding(self, mesh: Mesh, name: str) -> NamedSharding:
+        """How an input is cut."""
+        return NamedSharding(mesh, self.specs.get(name, PartitionSpec()))
+
+    def planned(self, name: str, shape: tuple[int, ...], dtype: Any) -> jax.ShapeDtypeStruct:
+        """An input that is not there yet."""
+        if self.mesh is None:
+            return jax.ShapeDtypeStruct(shape, dtype)
+        return jax.ShapeDtypeStruct(shape, dtype, sharding=self.sharding(self.mesh, name))
 
     def put_all(self, names: Sequence[str], arrays: Sequence[np.ndarray]) -> list[Any]:
         """Inputs in order."""
