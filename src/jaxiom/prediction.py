@@ -7,7 +7,7 @@ sums over windows and channels thus cost little, and XLA sees one einsum a facto
 import string
 from collections.abc import Callable, Mapping, Sequence
 from fractions import Fraction
-from math import lcm, prod
+from math import ceil, floor, lcm, prod
 from typing import Any
 
 import jax.numpy as jnp
@@ -23,6 +23,8 @@ from jaxiom.sizes import fix
 
 MOST_INDICATOR = 50_000_000
 MOST_EXACT = 2**53
+FEW = 6
+"""Up to so many tensors, every order of contracting them is tried; beyond, all but those with outer products."""
 MORE_DIGITS = "a coefficient of the closed form has more digits than float64 holds"
 Inputs = Mapping[str, Array]
 Operand = tuple[Callable[[Inputs, Any], Array], str]
@@ -65,16 +67,60 @@ class Compiler:
         self.letter: dict[Variable, str] = dict(zip(indices, string.ascii_letters, strict=False))
         self.spare = iter(string.ascii_letters[len(indices) :])
         self.values: dict[Variable, np.ndarray] = {i: np.arange(n) for i, n in enumerate(atoms)}
+        later = []
         for index, size in summand.ranges.items():
-            self.values[index] = np.arange(number(size, sizes)) if size is not None else self.from_set(index)
+            if size is not None:
+                self.values[index] = np.arange(number(size, sizes))
+            elif index < summand.points.dim(SET):
+                self.values[index] = self.from_set(index)
+            else:  # what a division leaves
+                later.append(index)
+        while later:
+            found = {index: values for index in later if (values := self.from_conditions(index)) is not None}
+            if not found:
+                raise Undecidable("the closed form has an index without a range")
+            self.values |= found
+            later = [index for index in later if index not in found]
+
+    def from_conditions(self, index: int) -> np.ndarray | None:
+        """The values of an index that lies between what its conditions say; None if they do not, or not yet."""
+        low: list[int] = []
+        high: list[int] = []
+        for condition in all_conditions(self.summand):
+            rest, *powers = condition.expression.by_powers_of(index)
+            extent = self.extent(rest)
+            if len(powers) != 1 or not powers[0].is_constant or extent is None:
+                continue
+            ends = sorted(-end / powers[0].value for end in extent)
+            if condition.equality or powers[0].value > 0:
+                low.append(ceil(ends[0]))
+            if condition.equality or powers[0].value < 0:
+                high.append(floor(ends[1]))
+        return np.arange(max(low), min(high) + 1) if low and high else None
+
+    def extent(self, polynomial: Polynomial) -> tuple[Fraction, Fraction] | None:
+        """At least and at most so much, over all values of its indices; None where that takes more than intervals."""
+        least, most = Fraction(0), Fraction(0)
+        for powers, coefficient in polynomial.terms.items():
+            ends, indices = [Fraction(coefficient)] * 2, [p for p in powers if isinstance(p[0], int)]
+            if len(indices) > 1 or any(exponent > 1 or v not in self.values for v, exponent in indices):
+                return None
+            for variable, exponent in powers:
+                if isinstance(variable, int):
+                    values = self.values[variable]
+                    ends = [
+                        end * int(v) for end, v in zip(ends, values[[0, -1]] if len(values) else (0, 0), strict=True)
+                    ]
+                else:
+                    ends = [end * self.size_of(variable) ** exponent for end in ends]
+            least, most = least + min(ends), most + max(ends)
+        return least, most
 
     def from_set(self, index: int) -> np.ndarray:
         """The values of an index that is no axis by itself, from the summand's set at these sizes."""
         points = self.summand.points
         for name, value in self.sizes.items():
             points = fix(points, name, value)
-        if index >= points.dim(SET):
-            raise Undecidable("the closed form has an index without a range")
         if points.is_empty():
             return np.arange(0)
         line = points.project_out(SET, index + 1, points.dim(SET) - index - 1).project_out(SET, 0, index)
@@ -149,10 +195,11 @@ class Compiler:
                 operands.append((constant(np.ones(len(self.values[index]))), self.letter[index]))
         kept = "".join(self.letter[i] for i in range(len(self.atoms)) if self.letter[i] in used)
         spec = ",".join(letters for _, letters in operands) + "->" + kept
+        order = "optimal" if len(operands) <= FEW else "dp"
 
         def value(inputs: Inputs, dtype: Any) -> tuple[Array, str]:
             tensors = [make(inputs, dtype) for make, _ in operands]
-            found = jnp.einsum(spec, *tensors, optimize="optimal", precision=lax.Precision.HIGHEST)
+            found = jnp.einsum(spec, *tensors, optimize=order, precision=lax.Precision.HIGHEST)
             return found / jnp.asarray(shared, dtype) if shared > 1 else found, kept
 
         return value
@@ -217,6 +264,12 @@ class Compiler:
 
 def all_indices(factor: Summation) -> list[int]:
     return [*factor.indices, *(i for inner in factor.inner for i in all_indices(inner))]
+
+
+def all_conditions(part: Summand | Summation) -> list[Condition]:
+    """Those of a summand, or of a sum, and of the sums inside."""
+    inner = part.factors if isinstance(part, Summand) else part.inner
+    return [*part.conditions, *(c for summation in inner for c in all_conditions(summation))]
 
 
 def odd_part(whole: int) -> tuple[int, int]:
