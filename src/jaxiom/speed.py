@@ -60,7 +60,7 @@ class Speed:
         forms: the faster form of lhs and of rhs: the bare sides.
         measured: the forms of the sides that were measured: those that a first trial found clearly faster.
         ratios: over the bare two sides.
-        gflops: rates of the bare lhs and rhs and of the plain product; multiplications with padding count.
+        gflops: rates of the bare lhs and rhs, of both, and of the plain product; multiplications with padding count.
     """
 
     sizes: Mapping[str, int]
@@ -87,6 +87,7 @@ class Speed:
         sizes = ", ".join(f"{k}={v}" for k, v in self.sizes.items())
         whole = self.gflops["product"]
         shares = [f"{side} ({form}) at {self.gflops[side] / whole:.0%}" for side, form in self.forms.items()]
+        shares.append(f"both at {self.gflops['both'] / whole:.0%}")
         rows = [(name, f"{ratio:.2f} ×") for name, ratio in self.ratios.items()]
         width = max(len(name) for name, _ in rows)
         lines = [
@@ -297,5 +298,6 @@ def conclude(layer: Pass, padding: str, rounds: int, seconds: Mapping[str, float
             ratios[EXACT + note] = seconds["exact" + note] / bare
     work = flops(layer.sizes, output_rows(layer.sizes, layer.lhs.closed.out_avals[0].shape))
     gflops = {name: work[name] / fastest[name] / 1e9 for name in work}
+    gflops["both"] = (work["lhs"] + work["rhs"]) / bare / 1e9
     device = str(layer.device)
     return Speed(dict(layer.sizes), layer.dtype, padding, device, rounds, seconds, forms, measured, ratios, gflops)
