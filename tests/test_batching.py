@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from jax import Array, lax
 
-from jaxiom import batching, speed
+from jaxiom import batching, prove, speed
 from jaxiom.batching import Cut, Job, Source, Wanted, find_cut
 from jaxiom.claims import refutation, theorem
 from jaxiom.decide import decide
@@ -133,6 +133,22 @@ def test_memory_decides_the_batch():
     assert measure(centring, memory="1GiB", verdict=verdict, exact=False).batches is None
     with pytest.raises(BadInput, match="even one entry a batch needs"):
         measure(centring, memory="1kB", verdict=verdict)
+
+
+def test_batches_of_sizes_that_the_closed_form_leaves_out():
+    def doubled(x: Array) -> Array:
+        return 2 * x if x.shape[0] == 1 else x + x
+
+    options: dict[str, Any] = {"x": "n k", "at": {"n": 9, "k": 3}, "exact": False}
+    assert measure(doubled, lambda x: x, batch=4, **options).verdict == "algebra"
+    options["verdict"] = prove(doubled, lambda x: x, x="n k", given="n >= 2")
+    assert measure(doubled, lambda x: x, batch=3, **options).verdict == "algebra"
+    with pytest.raises(BadInput, match=r"not known for all batches of n \(4: it is known and 1: it is that of other"):
+        measure(doubled, lambda x: x, batch=4, **options)
+    # The bound of a few rows would be that of single ones.
+    m = measure(doubled, lambda x: x, memory=700, **options)
+    assert m.verdict == "algebra"
+    assert m.batches == ("n", 3)
 
 
 @pytest.mark.slow

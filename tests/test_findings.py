@@ -3,6 +3,7 @@
 import json
 import runpy
 from pathlib import Path
+from typing import Any
 
 import jax
 import numpy as np
@@ -55,6 +56,29 @@ def test_a_result_that_ought_to_be_finite_is_a_finding() -> None:
     json.dumps(measured.to_json(), allow_nan=False)
     with pytest.raises(BadInput, match="lhs: the result is not finite in float32"):
         measure(claim, inputs=inputs, bound=False)
+
+
+LARGE = np.array([3e38, 3e38, -3e38, -3e38], np.float32)
+SUMMED: dict[str, tuple[Any, Any, dict[str, str], dict[str, np.ndarray]]] = {
+    "a sum": (lambda x: x.sum(), lambda x: x[::-1].sum(), {"x": "n"}, {"x": LARGE}),
+    "a product": (
+        lambda A, B, C: (A @ B) @ C,
+        lambda A, B, C: A @ (B @ C),
+        {"A": "m k", "B": "k n", "C": "n p"},
+        {
+            "A": np.full((2, 2), 1e13, np.float32),
+            "B": np.full((2, 4), 1e13, np.float32),
+            "C": (LARGE / 2.5e26)[:, None],
+        },
+    ),
+}
+
+
+@pytest.mark.parametrize("name", SUMMED)
+def test_an_overflow_is_bad_input(name: str) -> None:
+    lhs, rhs, shapes, inputs = SUMMED[name]
+    with pytest.raises(BadInput, match="not finite in float32|no number|the rounding bound of .* overflows"):
+        measure(lhs, rhs, shapes=shapes, inputs=inputs)
 
 
 @each

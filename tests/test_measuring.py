@@ -429,3 +429,26 @@ def test_a_report_says_things_once() -> None:
     unknown = measure(lambda x: jnp.exp(x + 1), lambda x: jnp.exp(x) * jnp.exp(1), x="64")
     assert "no closed form: " in unknown.sentence
     assert str(unknown).count("no closed form: ") == 1
+
+
+@pytest.mark.parametrize(
+    ("lhs", "sizes", "verdict"),
+    [
+        (lambda X: X if X.shape[0] == 1 else X * 2, {"n": 1, "k": 3}, "rounding"),
+        (lambda X: X if X.shape[0] == 1 else X * 2, {"n": 2, "k": 3}, "algebra"),
+        (lambda X: X * 3 if X.shape[0] == X.shape[1] else X * 2, {"n": 9, "k": 3}, "algebra"),
+        (lambda X: X * 3 if X.shape[0] == X.shape[1] else X * 2, {"n": 3, "k": 3}, "algebra"),
+        (lambda X: X * 2 if X.shape[0] == 1 else X, {"n": 9, "k": 3}, "rounding"),
+        (lambda X: X * 2 if X.shape[0] == 1 else X, {"n": 1, "k": 3}, "algebra"),
+    ],
+)
+def test_the_closed_form_is_that_of_the_case(lhs: Any, sizes: dict[str, int], verdict: str) -> None:
+    m = measure(lhs, lambda X: X, X="n k", at=sizes)
+    assert (m.verdict, m.exact, m.notes) == (verdict, "different" if verdict == "algebra" else "equal", ())
+
+
+def test_a_closed_form_is_used_at_its_own_sizes() -> None:
+    verdict = jaxiom.prove(lambda X: 2 * X, lambda X: X, X="n k", given="n >= 2")
+    m = measure(lambda X: 2 * X, lambda X: X, X="n k", at={"n": 1, "k": 3}, verdict=verdict)
+    assert m.verdict == "finding"
+    assert m.notes[0] == "no closed form: it is that of other sizes than these"

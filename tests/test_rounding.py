@@ -175,6 +175,37 @@ def test_additions_to_a_capped_sum_count():
     assert hold("long, added to often", "float32", [x.astype(np.float32) for x in inputs]) > 0.5
 
 
+LARGE = np.array([3e38, 3e38, -3e38, -2.99e38], np.float32)
+HALF = np.array([50], np.float16)
+OVERFLOWING: dict[str, tuple[Callable[[Any], Any], np.ndarray]] = {
+    "sum": (lambda x: x.sum(), LARGE),
+    "cumsum": (lambda x: 1 / jnp.cumsum(x)[-1:], LARGE),
+    "window": (lambda x: lax.reduce_window(x, np.float32(0), lax.add, (4,), (1,), "VALID"), LARGE),
+    "scatter": (lambda x: jnp.zeros(1).at[jnp.zeros(4, int)].add(x), LARGE),
+    "product": (lambda x: (x / 3) @ jnp.full(4, 3, x.dtype), LARGE),
+    "compared": (lambda x: jnp.where(x.sum() > 2e36, 7e36, 0.0), LARGE),
+    "clipped": (lambda x: jnp.minimum(x.sum(), 1e37), LARGE),
+    "asked for": (lambda x: jnp.where(jnp.isfinite(x.sum()), x.sum(), 0), LARGE),
+    "power": (lambda x: x**3, HALF),
+    "under a power": (lambda x: 1000 / x**3, HALF),
+    "power, asked for": (lambda x: jnp.where(jnp.isfinite(x**3), x**3, np.float16(0)), HALF),
+    "divided": (lambda x: 1 / (x * 40 * 40), HALF),
+}
+"""Each may overflow on the way, in some order of its additions."""
+
+
+@pytest.mark.parametrize("name", OVERFLOWING)
+def test_after_an_overflow_no_small_bound(name: str):
+    function, x = OVERFLOWING[name]
+    (found,) = interpret(rounding_table(Machine()), jax.make_jaxpr(function)(x), [Bounded(jnp.asarray(x))])
+    with jax.enable_x64(True):
+        true = np.asarray(function(jnp.asarray(x, np.float64)))
+    for run in (jax.jit(function)(x), found.value):
+        off = np.abs(np.asarray(run, np.float64) - true)
+        assert (off <= found.slack).all() or np.isinf(found.slack).all()
+    assert np.isinf(found.slack).all() or name == "compared"
+
+
 ENTRIES = st.one_of(
     st.floats(-(2.0**20), 2.0**20, width=32),
     st.sampled_from(

@@ -131,6 +131,10 @@ batched = [
     jaxiom.measure(lhs, right, at=at | {"n": 10}, devices=jax.devices()[:4], memory=memory, exact=False, **shapes)
     for memory in (None, 4000)
 ]
+lhs, right, shapes = lambda A, B, C: (A @ B) @ C, lambda A, B, C: A @ (B @ C), {"A": "n k", "B": "k m", "C": "m p"}
+uneven = dict(n=23, k=50, m=40, p=7)
+m = jaxiom.measure(lhs, right, at=uneven, devices=jax.devices()[:4], memory=25000, exact=False, **shapes)
+found["uneven"] = [m.batches, m.device, m.verdict]
 found["memory"] = [[m.batches, m.device, m.memory["measured"], m.verdict, m.drift.max, m.bound.max] for m in batched]
 found["pieces"] = {name: [x.sharding.shard_shape(x.shape), len(x.sharding.device_set)] for name, x in arrays.items()}
 found["outputs"] = [jax.jit(run.side(i))(arrays)[0].sharding.shard_shape((4, 3, 2, 6)) for i in (0, 1)]
@@ -170,6 +174,7 @@ def test_many_devices_change_nothing_but_rounding() -> None:
     assert device == "4 devices (n in 4)"
     assert same[0] == figures[0]
     assert same[1:] == pytest.approx(figures[1:], rel=1e-3)
+    assert found["uneven"] == [["n", 20], "4 devices (n in 4)", "rounding"]
     assert found["pieces"] == {"X": [[1, 5, 3, 3], 8], "W": [[3, 2, 3, 4], 8], "Q": [[4, 3], 8]}
     assert found["outputs"] == [[1, 3, 2, 3], [1, 3, 2, 3]]
 

@@ -1,5 +1,6 @@
 """Statistics against NumPy's, and their sums over batches."""
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
@@ -17,6 +18,12 @@ def test_tallies_add_up_over_batches():
     assert whole.norm == pytest.approx(np.linalg.norm(x.astype(np.float64)), rel=1e-6)
     assert parts.norm == pytest.approx(whole.norm, rel=1e-6)
     assert Tally(0).over(Tally(0)).relative == 0
+
+
+@pytest.mark.parametrize("size", [3e38, 2e-38])
+def test_tallies_at_the_ends_of_the_range(size: float):
+    x = np.full((3, 4), size, np.float32)
+    assert tally(jax.jit(reduced)(x), x.size).norm == pytest.approx(float(x[0, 0]) * 12**0.5, rel=1e-6)
 
 
 def test_ulps_against_numpy():
@@ -43,6 +50,7 @@ def test_what_is_no_finite_number_is_infinitely_far_off():
     left = jnp.array([[[1.0], [np.nan], [-np.inf], [2.0]]])
     right = jnp.array([[[0.5], [1.0], [-np.inf], [np.nan]]])
     gap = difference(left, right)
+    assert difference(jnp.float32(3e38), jnp.float32(-3e38)) == jnp.finfo("float32").max
     assert gap.ravel().tolist() == [0.5, np.inf, np.inf, np.inf]
     assert finite_part(left).ravel().tolist() == [1, 0, 0, 2]
     found = Found()

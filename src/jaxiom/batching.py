@@ -218,6 +218,7 @@ class Job:
         cut: where it is cut; None: in one piece.
         size: entries a batch along the cut.
         sparing: compute the bound for an eighth of a batch at a time: slower, but with little memory of its own.
+        devices: how many there are to cut a batch over.
     """
 
     make: Callable[[Mapping[str, int]], Pass]
@@ -227,6 +228,7 @@ class Job:
     cut: Cut | None = None
     size: int = 0
     sparing: bool = False
+    devices: int = 1
 
     def __post_init__(self) -> None:
         self.passes: dict[int, Pass] = {}
@@ -245,18 +247,24 @@ class Job:
 
     def memory(self, size: int) -> tuple[int, int]:
         """Bytes that the bare sides and the measurement need on a device for a batch of so many."""
-        if self.cut is None or not self.sparing or size == 1:
+        if self.cut is None or not self.in_pieces(size):
             return self.of(size).memory(self.wanted.bound)
         return self.of(size).memory(self.wanted.bound, self.of(eighth(size)), self.cut.leaves)
+
+    def in_pieces(self, size: int) -> bool:
+        """Whether the bound of a batch of so many is computed for an eighth of it at a time. Not on several devices,
+        where rows would have to move; nor where an eighth is so few that no closed form is known for them."""
+        if self.cut is None or not self.sparing or size == 1 or self.of(size).placement.mesh is not None:
+            return False
+        counts = {eighth(size), size % eighth(size) or eighth(size)}
+        alike = all(self.of(count).form.known == self.of(size).form.known for count in counts)
+        return alike and all(self.of(count).placement.mesh is None for count in counts)
 
     def pieces(self, size: int) -> Pieces:
         """How the bound is computed for a batch of so many."""
         cut = self.cut
-        if cut is None or not self.sparing or size == 1:
+        if cut is None or not self.in_pieces(size):
             return None
-        counts = {eighth(size), size % eighth(size) or eighth(size)}
-        if any((self.of(count).prediction is None) != (self.of(size).prediction is None) for count in counts):
-            return None  # so few are among the sizes that the verdict leaves out
 
         def some(arrays: Mapping[str, Any]) -> Iterator[tuple[Pass, int, int, Mapping[str, Any]]]:
             for start in range(0, size, eighth(size)):
@@ -343,10 +351,15 @@ def cut_job(
     if batch is not None:
         job.size = min(batch, total)
     elif limit is not None:
-        devices = len(whole.placement.devices)
-        job.sparing = devices == 1  # rows of what lies on several devices would have to be moved between them
-        each = devices if devices <= total and job.memory(devices)[1] <= limit else 1
+        job.sparing = True
+        each = job.devices if job.devices <= total and job.memory(job.devices)[1] <= limit else 1
         job.size = each * largest_batch(lambda n: job.memory(each * n)[1], total // each, limit)
+    rest = total % job.size
+    if rest and job.of(rest).form.known != job.run.form.known:
+        told = " and ".join(f"{n}: {run.form.note or 'it is known'}" for n in (job.size, rest) if (run := job.of(n)))
+        raise BadInput(
+            f"batch: the closed form is not known for all batches of {cut.name} ({told}); give another batch="
+        )
 
 
 def refuse_too_large(job: Job, lhs: Callable[..., Any], rhs: Callable[..., Any]) -> None:

@@ -113,7 +113,7 @@ def join_verdicts(signature: Signature, verdicts: Sequence[Verdict], excluded: S
     for kind in (Refuted, Undecided):
         for verdict in verdicts:
             if isinstance(verdict, kind):
-                return replace(verdict, notes=notes)
+                return replace(verdict, notes=notes, cases=tuple(verdicts) if kind is Refuted else ())
     if not verdicts and excluded:
         raise BadInput("the sides divide by zero for every allowed size: the claim says nothing. Check given=")
     if not verdicts:

@@ -105,13 +105,18 @@ def proved_at(verdict: Verdict, sizes: Mapping[str, int]) -> bool:
 
 
 def closed_form(verdict: Verdict, sizes: Mapping[str, int]) -> ClosedForm:
-    """What the verdict says of lhs - rhs at these sizes."""
+    """What the verdict says of lhs - rhs at these sizes; where the functions branch on sizes, what its case says."""
+    if verdict.cases:
+        verdict = next((v for v in (verdict, *verdict.cases) if v.sizes.contains(sizes)), verdict)
     if proved_at(verdict, sizes):
         return ZERO_FORM
     if verdict.status == "proved":
         return ClosedForm(None, False, f"the proof is for {verdict.sizes}, which leaves these sizes out")
     if verdict.difference is None:
         return ClosedForm(None, False, verdict.reason or "the difference could not be formed")
+    if not verdict.sizes.contains(sizes):
+        case = verdict.difference.case
+        return ClosedForm(None, False, f"it is that of other sizes than these{case and f': {case}'}")
     try:
         return ClosedForm(verdict.difference.compile(sizes))
     except Undecidable as error:
@@ -293,6 +298,7 @@ def measure(
             sizes,
             Wanted(bound, eager, expected and bound),
             Source(seed, dict(means or {}), own),
+            devices=len(given_devices),
         )
         cut_job(job, subject.lhs, subject.rhs, batch, memory)
         start = time.perf_counter()

@@ -251,13 +251,13 @@ class Pass:
     def require_finite(self, at: int, leaves: Leaves, arrays: Arrays, bound: bool) -> None:
         """Raise unless a side's result is finite, or certainly ought to be: then it is a finding, not bad input.
 
-        It ought to be where its value in float64 and its bound are finite and its dtype holds them. In float16 that
-        does not tell: a sum on the way may pass its small range, and its bound is computed in float32.
+        It ought to be where its value in float64 and its bound are finite and its dtype holds them: after a step that
+        may overflow no bound is finite.
         """
         if all(bool(jnp.isfinite(leaf).all()) for leaf in leaves):
             return
         side = ("lhs", "rhs")[at]
-        if bound and self.dtype != "float16":
+        if bound:
             slack = self.program("bound", partial(self.bound_of, side), arrays, of=side)(arrays)
             most = float(jnp.finfo(self.dtype).max)
             with np.errstate(invalid="ignore", over="ignore"):

@@ -64,15 +64,17 @@ class Tally:
 def reduced(x: Array) -> tuple[Array, Array]:
     """On the device: max |x|, and the sums of squares of x / max |x| (for infinities 1) along the last axis."""
     top = jnp.max(jnp.abs(x), initial=0)
-    scaled = jnp.where(top > 0, x / jnp.where(top > 0, top, 1), 0)
+    unit = jnp.where(top > 1, 2.0**-8, 2.0**8).astype(x.dtype)  # a compiler may multiply by 1/top: that must be normal
+    scaled = jnp.where(top > 0, (x * unit) / jnp.where(top > 0, top * unit, 1), 0)
     scaled = jnp.where(jnp.isinf(x), 1, scaled)
     squares = jnp.square(scaled)
     return top, squares.sum(-1) if x.ndim > 1 else squares
 
 
 def difference(left: Array, right: Array) -> Array:
-    """On the device: left - right, infinite where either is no finite number."""
-    return jnp.where(jnp.isfinite(left) & jnp.isfinite(right), left - right, jnp.inf)
+    """On the device: left - right, infinite where either is no finite number, and only there."""
+    most = float(jnp.finfo(left.dtype).max)
+    return jnp.where(jnp.isfinite(left) & jnp.isfinite(right), jnp.clip(left - right, -most, most), jnp.inf)
 
 
 def finite_part(x: Array) -> Array:

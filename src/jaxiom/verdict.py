@@ -74,6 +74,7 @@ class Verdict:
         sizes: what it holds for.
         notes: what a reader should know: assumptions used, "both sides are the same program", ...
         seconds: tracing and deciding.
+        cases: when refuted, where the functions branch on sizes: the verdict of each case, this one's among them.
     """
 
     status: ClassVar[str]
@@ -83,6 +84,7 @@ class Verdict:
     reason: str = ""
     notes: tuple[str, ...] = field(default=())
     seconds: float = 0.0
+    cases: "tuple[Verdict, ...]" = field(default=(), repr=False, compare=False)
 
     def __str__(self) -> str:
         lines = [f"{self.status} for {self.sizes}"]

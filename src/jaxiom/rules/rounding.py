@@ -156,7 +156,8 @@ def contraction_error(c: arrays.Contraction, x: Bounded, w: Bounded, a: Arithmet
         sizes = w.size + w.error
         error, tops = call(x.reach, w.error + g * w.reach) + call(x.error, sizes), ((x.reach, 1.0), (sizes, 2.0))
     lost = a.eta_acc + sum((a.eta_acc * scale) * jnp.max(top, initial=0) for top, scale in tops)
-    return up(error, c.longest + 8, 16 * c.longest * (1 + 2 * g) * lost)
+    error = up(error, c.longest + 8, 16 * c.longest * (1 + 2 * g) * lost)
+    return error if a.likely else jnp.where(error <= g * (float(jnp.finfo(dtype).max) / (1 + 2 * g)), error, jnp.inf)
 
 
 def with_cap(found: Bounded, c: arrays.Contraction, entrywise: bool, a: Arithmetic) -> Bounded:
@@ -199,9 +200,39 @@ def summed(summation: Callable[..., arrays.Summation]) -> Rule:
         if a.likely:
             return Bounded(value, up(g * s.call(operand.size) + jnp.sqrt(s.call(jnp.square(operand.slack))), 8, floor))
         each = g * operand.size if operand.error is None else operand.error + g * operand.most(g / a.u)
-        return Bounded(value, up(s.call(each), s.terms + 8, floor))
+        error = up(s.call(each), s.terms + 8, floor)
+        return Bounded(value, unless_it_overflows(error, g, a.u, value.dtype, lambda: s.call(operand.reach)))
 
     return rule
+
+
+def unless_it_overflows(error: Array, g: float, u: float, dtype: Any, sizes: Callable[[], Array]) -> Array:
+    """The error of a sum, infinite where a partial sum, in some order, may be larger than its dtype holds.
+
+    The error is at least g of the sum of sizes, and tells that by itself where it has the range of the sum. In float16
+    and bfloat16, where it may be large for other reasons, the `sizes` are summed.
+    """
+    if g == 0:
+        return error
+    most = float(jnp.finfo(dtype).max)
+    narrow = u > 2.0**-20
+    within = sizes() * (1 + 2 * g) <= most if narrow else error <= g * (most / (1 + 2 * g))
+    return jnp.where(within, error, jnp.inf)
+
+
+def in_range(rule: Rule) -> Rule:
+    """A rule whose results have an infinite error where the dtype may not hold them."""
+
+    @wraps(rule)
+    def checked(machine: Machine, step: Step, *operands: Bounded, **parameters: Any) -> Bounded:
+        found = rule(machine, step, *operands, **parameters)
+        if found.error is None or not arrays.is_float(step.outs[0]):
+            return found
+        most = float(jnp.finfo(step.outs[0].dtype).max)
+        top = found.reach if found.cap is None else found.cap
+        return replace(found, error=jnp.where(top <= most, found.error, jnp.inf))
+
+    return checked
 
 
 def accumulated(accumulation: Callable[..., writes.Accumulation]) -> Rule:
@@ -225,7 +256,8 @@ def accumulated(accumulation: Callable[..., writes.Accumulation]) -> Rule:
         if a.likely:
             spread = jnp.sqrt(total(lambda b: jnp.square(b.slack)))
             return full(value, up(g * total(lambda b: b.size) + spread, 8, floor))
-        return full(value, up(total(lambda b: (1 + 2 * g) * b.slack + g * b.size), s.terms + 8, floor))
+        error = up(total(lambda b: (1 + 2 * g) * b.slack + g * b.size), s.terms + 8, floor)
+        return full(value, unless_it_overflows(error, g, a.u, value.dtype, lambda: total(lambda b: b.reach)))
 
     return rule
 
@@ -285,15 +317,24 @@ def iota(machine: Machine, step: Step, *, dtype: Any, shape: Any, dimension: int
     return Bounded(value)
 
 
-RULES: dict[Primitive, Rule] = {
+ARITHMETIC: dict[Primitive, Rule] = {
     prims.add_p: add,
     prims.add_jaxvals_p: add,
     prims.sub_p: sub,
     prims.mul_p: mul,
-    prims.neg_p: exact(jnp.negative),
     prims.square_p: square,
     prims.integer_pow_p: integer_pow,
     prims.div_p: div,
+    prims.convert_element_type_p: convert_element_type,
+    **functions.RULES,
+    **{primitive: contracted(rule) for primitive, rule in arrays.CONTRACTIONS.items()},
+    **{primitive: summed(rule) for primitive, rule in arrays.SUMMATIONS.items()},
+    **{primitive: accumulated(rule) for primitive, rule in writes.ACCUMULATIONS.items()},
+}
+
+RULES: dict[Primitive, Rule] = {
+    **{primitive: in_range(rule) for primitive, rule in ARITHMETIC.items()},
+    prims.neg_p: exact(jnp.negative),
     prims.abs_p: exact(jnp.abs),
     prims.max_p: choices.larger(jnp.maximum),
     prims.min_p: choices.larger(jnp.minimum),
@@ -302,12 +343,7 @@ RULES: dict[Primitive, Rule] = {
     prims.reduce_min_p: choices.extreme(jnp.min),
     prims.select_n_p: choices.select_n,
     prims.is_finite_p: choices.is_finite,
-    prims.convert_element_type_p: convert_element_type,
     prims.iota_p: iota,
-    **functions.RULES,
-    **{primitive: contracted(rule) for primitive, rule in arrays.CONTRACTIONS.items()},
-    **{primitive: summed(rule) for primitive, rule in arrays.SUMMATIONS.items()},
-    **{primitive: accumulated(rule) for primitive, rule in writes.ACCUMULATIONS.items()},
     **{primitive: moved(move) for primitive, move in (arrays.MOVES | writes.REPLACEMENTS).items()},
     **{primitive: choices.compared(function) for primitive, function in arrays.COMPARISONS.items()},
     **{primitive: choices.whole(function) for primitive, function in arrays.WHOLE.items()},

@@ -70,8 +70,9 @@ def compared(function: Callable[[Array, Array], Array]) -> Rule:
 
 
 def is_finite(machine: Machine, step: Step, operand: Bounded) -> Bounded:
-    """Whether a number is one: an overflow shows in the bound that it leaves."""
-    return Bounded(jnp.isfinite(operand.value))
+    """Whether a number is one: uncertain where nothing bounds it, as after a possible overflow."""
+    value = jnp.isfinite(operand.value)
+    return Bounded(value) if operand.error is None else Bounded(value, ~jnp.isfinite(operand.error))
 
 
 def sign(machine: Machine, step: Step, operand: Bounded) -> Bounded:
