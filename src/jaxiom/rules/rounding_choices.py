@@ -50,7 +50,7 @@ def extreme(function: Callable[..., Array]) -> Rule:
 def compared(function: Callable[[Array, Array], Array]) -> Rule:
     """A comparison of floats may come out otherwise where they are closer than their errors, or subnormal.
 
-    A number compared with itself (x != x, which asks for NaN) is whatever it is on both sides.
+    A number compared with itself (x != x, which asks for NaN) is whatever it is on both sides, if anything bounds it.
     """
 
     def rule(machine: Machine, step: Step, left: Bounded, right: Bounded) -> Bounded:
@@ -59,7 +59,7 @@ def compared(function: Callable[[Array, Array], Array]) -> Rule:
         if not arrays.is_float(step.ins[0]):
             return Bounded(value, either(value, left, right))
         if left is right:
-            return Bounded(value)
+            return Bounded(value) if left.error is None else Bounded(value, ~jnp.isfinite(left.error))
         if left.error is None and right.error is None:
             return Bounded(value, subnormal(x) | subnormal(y))
         a = arithmetic(step.ins[0].dtype, None, machine.platform)

@@ -9,6 +9,7 @@ over all magnitudes found on the CPU. They are no theorem.
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import wraps
 from typing import Any
 
 import jax.numpy as jnp
@@ -193,9 +194,26 @@ def atan2(machine: Machine, step: Step, y: Bounded, x: Bounded) -> Bounded:
     return total(value, moved, own_error(machine, step), a.eta)
 
 
-RULES: dict[Primitive, Rule] = {
+def unbounded_stays(rule: Rule) -> Rule:
+    """What has no bound, as after an overflow, may be no number: then so is tanh of it, whatever tanh's range."""
+
+    @wraps(rule)
+    def checked(machine: Machine, step: Step, *operands: Bounded, **parameters: Any) -> Bounded:
+        found = rule(machine, step, *operands, **parameters)
+        error = found.slack
+        for operand in operands:
+            if operand.error is not None:
+                error = jnp.where(jnp.isfinite(operand.error), error, jnp.inf)
+        return full(found.value, error)
+
+    return checked
+
+
+ELEMENTWISE: dict[Primitive, Rule] = {
     **{getattr(lax, f"{name}_p"): function(getattr(lax, name)) for name in SLOPES},
     lax.pow_p: power,
     lax.atan2_p: atan2,
 }
+
+RULES: dict[Primitive, Rule] = {primitive: unbounded_stays(rule) for primitive, rule in ELEMENTWISE.items()}
 """A rule for each function of `SLOPES`, and for two of two arguments."""
